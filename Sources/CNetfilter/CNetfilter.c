@@ -1,0 +1,2 @@
+// Header-only: see include/CNetfilter.h.
+#include "CNetfilter.h"

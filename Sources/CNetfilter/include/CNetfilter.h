@@ -1,0 +1,3 @@
+#ifndef AMBIT_CNETFILTER_H
+#define AMBIT_CNETFILTER_H
+#endif

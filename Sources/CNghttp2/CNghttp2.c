@@ -1,0 +1,2 @@
+// Header-only: see include/CNghttp2.h.
+#include "CNghttp2.h"

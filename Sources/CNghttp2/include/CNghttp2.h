@@ -1,0 +1,3 @@
+#ifndef AMBIT_CNGHTTP2_H
+#define AMBIT_CNGHTTP2_H
+#endif

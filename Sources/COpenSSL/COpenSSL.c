@@ -1,0 +1,2 @@
+// Header-only: see include/COpenSSL.h.
+#include "COpenSSL.h"

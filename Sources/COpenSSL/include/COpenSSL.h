@@ -1,0 +1,3 @@
+#ifndef AMBIT_COPENSSL_H
+#define AMBIT_COPENSSL_H
+#endif

@@ -1,0 +1,7 @@
+import Testing
+
+@Suite struct `The skeleton` {
+    @Test func `builds`() {
+        #expect(Bool(true))
+    }
+}
