@@ -36,12 +36,13 @@ extension IPAddress: CustomStringConvertible {
     ) -> (high: UInt64, low: UInt64)? {
         let colon = UInt8(ascii: ":")
         var parts = text.split(separator: colon, omittingEmptySubsequences: false)[...]
+        guard parts.count >= 3 else { return nil }
         // A leading or trailing `::` splits into two empty parts: drop the outer one.
-        if parts.count > 2, parts.first?.isEmpty == true {
+        if parts.first?.isEmpty == true {
             guard parts.dropFirst().first?.isEmpty == true else { return nil }
             parts = parts.dropFirst()
         }
-        if parts.count > 1, parts.last?.isEmpty == true {
+        if parts.last?.isEmpty == true {
             guard parts.dropLast().last?.isEmpty == true else { return nil }
             parts = parts.dropLast()
         }
