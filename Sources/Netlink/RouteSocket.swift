@@ -12,6 +12,30 @@ package import Reactor
 
     /// Opens a socket in the calling thread's network namespace.
     package init() throws(NetlinkError) {
+        unsafe socket = try Self.open()
+    }
+
+    /// Opens a socket in a namespace, leaving the calling thread where it is.
+    package init(in namespace: borrowing NetworkNamespace) throws(NetlinkError) {
+        var opened: OpaquePointer?
+        var failure: NetlinkError?
+        do throws(SystemError) {
+            try namespace.run { () throws(SystemError) in
+                do throws(NetlinkError) {
+                    unsafe opened = try Self.open()
+                } catch {
+                    failure = error
+                }
+            }
+        } catch {
+            throw NetlinkError(operation: "enter network namespace", error)
+        }
+        if let failure { throw failure }
+        guard let opened = unsafe opened else { preconditionFailure("no socket and no failure") }
+        unsafe socket = opened
+    }
+
+    private static func open() throws(NetlinkError) -> OpaquePointer {
         guard let opened = unsafe ambit_route_socket() else {
             throw NetlinkError(operation: "open routing socket", code: errno)
         }
@@ -28,27 +52,7 @@ package import Reactor
             &on,
             socklen_t(MemoryLayout<Int32>.size)
         )
-        unsafe socket = opened
-    }
-
-    /// Opens a socket in a namespace, leaving the calling thread where it is.
-    package init(in namespace: borrowing NetworkNamespace) throws(NetlinkError) {
-        var opened: RouteSocket?
-        var failure: NetlinkError?
-        do throws(SystemError) {
-            try namespace.run { () throws(SystemError) in
-                do throws(NetlinkError) {
-                    opened = try RouteSocket()
-                } catch {
-                    failure = error
-                }
-            }
-        } catch {
-            throw NetlinkError(operation: "enter network namespace", error)
-        }
-        if let failure { throw failure }
-        guard let made = opened.take() else { preconditionFailure("neither socket nor failure") }
-        self = made
+        return unsafe opened
     }
 
     deinit {
