@@ -40,7 +40,8 @@ package struct CertificateExtension: Sendable {
             switch count {
             case ..<0x80: [UInt8(truncatingIfNeeded: count)]
             case ..<0x100: [0x81, UInt8(truncatingIfNeeded: count)]
-            default: [0x82, UInt8(truncatingIfNeeded: count >> 8), UInt8(truncatingIfNeeded: count)]
+            default:
+                [0x82, UInt8(truncatingIfNeeded: count >> 8), UInt8(truncatingIfNeeded: count)]
             }
         return [tag] + length + content
     }
