@@ -75,9 +75,9 @@ final class SeriesTable: Sendable {
     ///
     /// A series with a live connection stays, and so does one a connection just asked for.
     func expire(live snapshot: Snapshot, seconds: UInt64) {
-        var workloads = Set(snapshot.workloads.map(WorkloadLabels.init))
+        var workloads = Set(snapshot.workloads.map { WorkloadLabels($0.workload) })
         workloads.insert(.unknown)
-        let services = Set(snapshot.services.map(ServiceLabels.init))
+        let services = Set(snapshot.services.map { ServiceLabels($0.service) })
         state.withLock { state in
             var expired: [ConnectionLabels] = []
             for index in state.entries.indices {
