@@ -1,5 +1,6 @@
 internal import Authorization
 internal import Mesh
+internal import Reactor
 internal import Telemetry
 internal import Tunnel
 

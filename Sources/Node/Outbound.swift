@@ -17,7 +17,10 @@ final class Outbound: LiveConnection, TunnelWaiter, TunnelStreamOwner, RelayObse
     private let record: ConnectionRecord
     private var socket: Descriptor?
     private var tried: Set<String> = []
-    private var choice: Route.Choice?
+    /// Dials anew after a pooled tunnel was lost under an unanswered stream.
+    private static let redialsMax = 2
+    private var redials = 0
+    private var choice: Choice?
     private var key: TunnelKey?
     private var stream: TunnelStream?
     private var relay: SpliceRelay?
@@ -70,7 +73,7 @@ final class Outbound: LiveConnection, TunnelWaiter, TunnelStreamOwner, RelayObse
             from: source,
             to: original,
             excluding: tried,
-            load: { [worker] in worker.load.count($0) },
+            load: { [worker] in worker.load.count($0.workload.uid) },
             random: &worker.random
         )
         switch route {
@@ -85,11 +88,11 @@ final class Outbound: LiveConnection, TunnelWaiter, TunnelStreamOwner, RelayObse
             take(choice, source)
         case .refused(let refusal):
             record.parties(source: source, destination: nil, service: refusal.service)
-            fail(.connect, refusal.reason)
+            fail(.connect, refusal.description)
         }
     }
 
-    private func take(_ choice: Route.Choice, _ source: WorkloadRecord) {
+    private func take(_ choice: Choice, _ source: WorkloadRecord) {
         self.choice = choice
         guard choice.viaHBONE else { return pass(to: choice.address) }
         let isHere = choice.workload.workload.node == worker.settings.nodeName
@@ -99,6 +102,16 @@ final class Outbound: LiveConnection, TunnelWaiter, TunnelStreamOwner, RelayObse
             return deliverHere(target, choice, source)
         }
         tunnel(choice, source)
+    }
+
+    /// The status as peers write it in their logs.
+    private func statusText(_ status: Int) -> String {
+        switch status {
+        case 400: "400 Bad Request"
+        case 401: "401 Unauthorized"
+        case 503: "503 Service Unavailable"
+        default: "\(status)"
+        }
     }
 
     /// Tries another endpoint when there is one; nothing of the application was read yet.
@@ -112,7 +125,7 @@ final class Outbound: LiveConnection, TunnelWaiter, TunnelStreamOwner, RelayObse
             from: source,
             to: original ?? OriginalDestination(choice.address),
             excluding: tried,
-            load: { [worker] in worker.load.count($0) },
+            load: { [worker] in worker.load.count($0.workload.uid) },
             random: &worker.random
         )
         guard case .endpoint(let next) = again else { return fail(flag, reason) }
@@ -124,7 +137,7 @@ final class Outbound: LiveConnection, TunnelWaiter, TunnelStreamOwner, RelayObse
 
     // MARK: tunnelled
 
-    private func tunnel(_ choice: Route.Choice, _ source: WorkloadRecord) {
+    private func tunnel(_ choice: Choice, _ source: WorkloadRecord) {
         record.hboneAddress = choice.address
         let destination = SocketAddress(choice.address.ip, Ports.hbone)
         record.destinationAddress = destination
@@ -156,15 +169,14 @@ final class Outbound: LiveConnection, TunnelWaiter, TunnelStreamOwner, RelayObse
 
     func tunnelReady(_ connection: TunnelConnection) {
         guard !isOver, let choice, let source = record.source else { return }
-        let request = ConnectRequest.make(
-            authority: choice.address,
-            source: source.workload,
-            sourceAddress: record.sourceAddress,
-            service: choice.service?.service.hostname,
-            clusterID: worker.settings.clusterID,
-            random: &worker.random
+        var request = ConnectRequest(authority: .address(choice.address))
+        request.baggage = Baggage(source.workload)
+        request.forwarded = Forwarded(
+            client: record.sourceAddress,
+            host: choice.service?.service.hostname
         )
-        guard let stream = connection.open(request, owner: self) else {
+        request.traceparent = TraceParent(using: &worker.random)
+        guard let stream = connection.open(request.fields, owner: self) else {
             return fail(.connect, "the tunnel to \(connection.peerName) has no room")
         }
         record.authenticated(
@@ -182,8 +194,9 @@ final class Outbound: LiveConnection, TunnelWaiter, TunnelStreamOwner, RelayObse
     func streamAnswered(_ stream: TunnelStream, status: Int, fields: HeaderFields) {
         guard !isOver else { return }
         guard status == 200 else {
-            stream.abort("refused")
-            let text = HTTPStatus.text(status)
+            self.stream = nil
+            stream.refused()
+            let text = statusText(status)
             // The destination could not be reached behind its proxy: another may serve.
             if status == 503 { return tryAnother(after: .connect, "http status: \(text)") }
             return fail(status == 401 ? .deny : .connect, "http status: \(text)")
@@ -196,12 +209,19 @@ final class Outbound: LiveConnection, TunnelWaiter, TunnelStreamOwner, RelayObse
     func streamLost(_ stream: TunnelStream, _ end: RelayEnd) {
         guard !isOver, self.stream === stream else { return }
         self.stream = nil
-        tryAnother(after: .connect, end.logText ?? "the stream ended without an answer")
+        let text = end.logText ?? "the stream ended without an answer"
+        // A pooled tunnel may go away just as we use it; the endpoint itself may be well.
+        if end.isTunnelGone, redials < Outbound.redialsMax, let key {
+            redials += 1
+            worker.telemetry.retried(text)
+            return worker.pool.request(key, self)
+        }
+        tryAnother(after: .connect, text)
     }
 
     // MARK: on this node
 
-    private func deliverHere(_ target: Pod, _ choice: Route.Choice, _ source: WorkloadRecord) {
+    private func deliverHere(_ target: Pod, _ choice: Choice, _ source: WorkloadRecord) {
         record.hboneAddress = choice.address
         record.authenticated(
             source: source.identity,
@@ -313,6 +333,7 @@ final class Outbound: LiveConnection, TunnelWaiter, TunnelStreamOwner, RelayObse
         local?.cancel()
         local = nil
         relay = nil
+        if let stream, !stream.hasSocket { stream.refused() }
         stream = nil
         endLoad()
         pod.release()
@@ -330,7 +351,7 @@ final class Outbound: LiveConnection, TunnelWaiter, TunnelStreamOwner, RelayObse
 
     // MARK: live
 
-    var summary: ConnectionDescription { record.summary }
+    var summaries: [ConnectionDescription] { [record.summary] }
 
     func involves(podUID: String) -> Bool {
         pod.local.uid == podUID || local?.target.local.uid == podUID
@@ -345,8 +366,9 @@ final class Outbound: LiveConnection, TunnelWaiter, TunnelStreamOwner, RelayObse
 
     func abort(_ reason: String) {
         guard !isOver else { return }
-        if let stream { return stream.connection == nil ? fail(.none, reason) : stream.abort(reason) }
+        if let stream, stream.hasSocket { return stream.abort(reason) }
         if let relay { return relay.abort(reason) }
+        stream?.refused()
         fail(.none, reason)
     }
 }

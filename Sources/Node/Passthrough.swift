@@ -138,7 +138,7 @@ final class Passthrough: LiveConnection, RelayObserver {
 
     // MARK: live
 
-    var summary: ConnectionDescription { record.summary }
+    var summaries: [ConnectionDescription] { [record.summary] }
 
     func involves(podUID: String) -> Bool { pod.local.uid == podUID }
 

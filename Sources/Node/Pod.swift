@@ -27,7 +27,7 @@ final class Pod {
     /// Handshakes that run on 15008.
     private(set) var handshakes = 0
 
-    init(local: LocalPod, namespace: PodNamespace, worker: Worker) throws(SystemError) {
+    init(local: LocalPod, namespace: PodNamespace, worker: Worker) {
         self.local = local
         self.namespace = namespace
         self.worker = worker
@@ -44,19 +44,20 @@ final class Pod {
     }
 
     /// Opens the listeners and begins to accept.
-    func listen() throws {
-        var opened = try PodListeners.open(in: namespace.namespace, dns: hasDNS)
-        try add(opened.takeOutbound()) { [unowned self] socket in
-            Outbound(pod: self, socket: socket).start()
-        }
-        try add(opened.takeInbound()) { [unowned self] socket in
-            Passthrough(pod: self, socket: socket).start()
-        }
-        try add(opened.takeHBONE()) { [unowned self] socket in
-            self.acceptTunnel(socket)
-        }
-        if hasDNS {
-            dns = try PodDNS(pod: self, udp: opened.takeDNSUDP(), tcp: opened.takeDNSTCP())
+    func listen() throws(SystemError) {
+        let opened = try PodListeners.open(in: namespace.namespace, dns: hasDNS)
+        try opened.split { outbound, inbound, hbone, dnsUDP, dnsTCP throws(SystemError) in
+            try add(outbound) { [unowned self] socket in
+                Outbound(pod: self, socket: socket).start()
+            }
+            try add(inbound) { [unowned self] socket in
+                Passthrough(pod: self, socket: socket).start()
+            }
+            try add(hbone) { [unowned self] socket in
+                acceptTunnel(socket)
+            }
+            guard let udp = dnsUDP, let tcp = dnsTCP else { return }
+            dns = try PodDNS(pod: self, udp: udp, tcp: tcp)
         }
     }
 
@@ -103,19 +104,19 @@ final class Pod {
     }
 
     /// A socket of ours in the pod, marked so that capture leaves it alone.
-    func makeSocket(to family: IPAddress.Family) throws -> Descriptor {
-        try openConnectSocket(in: namespace.namespace, family: family, mark: .outbound)
+    func makeSocket(to family: IPAddress.Family) throws(SystemError) -> Descriptor {
+        try PodSocket.connecting(in: namespace.namespace, family: family, mark: .proxy)
     }
 
     /// A socket that connects to the pod's application, from `source` when that is to be kept.
     func makeDeliverySocket(
         to family: IPAddress.Family,
         from source: SocketAddress?
-    ) throws -> Descriptor {
-        try openConnectSocket(
+    ) throws(SystemError) -> Descriptor {
+        try PodSocket.connecting(
             in: namespace.namespace,
             family: family,
-            mark: source == nil ? .outbound : .delivery,
+            mark: source == nil ? .proxy : .delivery,
             transparentFrom: source
         )
     }
@@ -228,9 +229,8 @@ final class DescriptorReserve {
     init() { refill() }
 
     private func refill() {
-        guard held == nil, let pipe = try? Socket.makePipe() else { return }
-        // One end is enough to hold a place.
-        held = pipe.takeRead()
+        guard held == nil else { return }
+        held = try? Descriptor.placeholder()
     }
 
     /// Accepts and resets what waits on a listener, one place at a time, up to a bound.

@@ -141,7 +141,7 @@ final class Delivery {
         let isSelf = source?.ip == address.ip
         let isSameFamily = source?.ip.family == address.ip.family
         let keeps = settings.preservesClientAddress && !isSelf && isSameFamily
-        do {
+        do throws(SystemError) {
             let socket = try pod.makeDeliverySocket(
                 to: address.ip.family,
                 from: keeps ? source : nil
@@ -155,10 +155,8 @@ final class Delivery {
                 to: address.kernel,
                 timeoutMilliseconds: settings.tunnel.connectMilliseconds
             )
-        } catch let error as SystemError {
-            done(.failed(error.code))
         } catch {
-            done(.failed(errnoOfUnknown))
+            done(.failed(error.code))
         }
     }
 

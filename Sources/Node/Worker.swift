@@ -36,7 +36,7 @@ protocol LiveConnection: AnyObject {
     /// Ends the connection with a reset.
     func abort(_ reason: String)
     /// What `ambit connections` and the admin dump show.
-    var summary: ConnectionDescription { get }
+    var summaries: [ConnectionDescription] { get }
 }
 
 /// One thread's share of the data path; everything in it belongs to that thread.
@@ -48,10 +48,11 @@ final class Worker: ReadinessHandler, TunnelDialing {
     let settings: DataPathSettings
     let telemetry: NodeTelemetry
     let identities: IdentityRequests
-    let mailbox: Mailbox<WorkerMessage>
+    let reserve = DescriptorReserve()
+    private let handle: WorkerHandle
 
     private(set) var snapshot = Snapshot.empty
-    private(set) var router = Router(snapshot: .empty)
+    var router = Router(snapshot: .empty)
     private(set) var isDraining = false
     var random = SystemRandomNumberGenerator()
     /// Connections open to each endpoint from here, for balancing.
@@ -70,15 +71,15 @@ final class Worker: ReadinessHandler, TunnelDialing {
         settings: DataPathSettings,
         telemetry: NodeTelemetry,
         identities: IdentityRequests,
-        mailbox: Mailbox<WorkerMessage>
+        handle: WorkerHandle
     ) throws(SystemError) {
         self.index = index
         self.settings = settings
         self.telemetry = telemetry
         self.identities = identities
-        self.mailbox = mailbox
+        self.handle = handle
         self.loop = try EventLoop()
-        _ = try loop.add(mailbox.descriptor, self)
+        _ = try loop.add(handle.mailbox.descriptor, self)
     }
 
     /// The outgoing tunnels of this worker.
@@ -96,7 +97,7 @@ final class Worker: ReadinessHandler, TunnelDialing {
 
     /// Called when the mailbox has something.
     func ready(_ readiness: Readiness) {
-        for message in mailbox.drain() {
+        for message in handle.mailbox.drain() {
             handle(message)
         }
     }
@@ -109,7 +110,7 @@ final class Worker: ReadinessHandler, TunnelDialing {
         case .credentials(let identity, let credentials): apply(identity, credentials)
         case .drain: drain()
         case .expire: abortAll("the drain deadline passed")
-        case .describe(let answer): answer(live.values.map(\.summary))
+        case .describe(let answer): answer(live.values.flatMap(\.summaries))
         case .trim: buffers.trim()
         }
     }
@@ -123,7 +124,7 @@ final class Worker: ReadinessHandler, TunnelDialing {
     ) {
         guard pods[local.uid] == nil else { return answer(nil) }
         do {
-            let pod = try Pod(local: local, namespace: namespace, worker: self)
+            let pod = Pod(local: local, namespace: namespace, worker: self)
             pods[local.uid] = pod
             podsByName[PodKey(local)] = pod
             try pod.listen()
@@ -158,7 +159,7 @@ final class Worker: ReadinessHandler, TunnelDialing {
 
     private func apply(_ snapshot: Snapshot, _ diff: SnapshotDiff) {
         self.snapshot = snapshot
-        router = Router(snapshot: snapshot)
+        router.adopt(snapshot)
         labels.removeAll()
         if !diff.vacated.isEmpty {
             let network = settings.network
@@ -184,8 +185,28 @@ final class Worker: ReadinessHandler, TunnelDialing {
 
     /// The certificate of an identity, unless there is none or it has expired.
     func credentials(of identity: SPIFFEID) -> Credentials? {
-        guard let held = credentials[identity], held.isValid else { return nil }
+        guard let held = credentials[identity], isValid(held) else { return nil }
         return held
+    }
+
+    private func isValid(_ held: Credentials) -> Bool {
+        let now = Int64(clamping: Process.wallClock / 1_000_000_000)
+        return held.notBefore <= now && now < held.notAfter
+    }
+
+    /// The port of the local application behind a service's hostname and port; nil when none is.
+    func targetPort(hostname: String, port: UInt16, at destination: WorkloadRecord) -> UInt16? {
+        let services = snapshot.services(
+            hostname: hostname,
+            clientNamespace: destination.workload.namespace
+        )
+        for service in services {
+            guard let ports = destination.workload.services[service.key] else { continue }
+            if let target = ports.first(where: { $0.servicePort == port })?.targetPort, target > 0 {
+                return target
+            }
+        }
+        return nil
     }
 
     /// Calls `done` with true as soon as `test` holds, or with false after the time.
@@ -207,11 +228,13 @@ final class Worker: ReadinessHandler, TunnelDialing {
     /// Notes a connection until `remove`.
     func add(_ connection: any LiveConnection) {
         live[ObjectIdentifier(connection)] = connection
+        handle.live = live.count
     }
 
     /// Forgets a connection; a drained worker stops with the last one.
     func remove(_ connection: any LiveConnection) {
         live[ObjectIdentifier(connection)] = nil
+        handle.live = live.count
     }
 
     /// Connections that are open.
@@ -230,6 +253,7 @@ final class Worker: ReadinessHandler, TunnelDialing {
         isDraining = true
         for pod in pods.values { pod.drain() }
         pool.retire { _ in true }
+        handle.isDrained = true
     }
 
     private func abortAll(_ reason: String) {
@@ -249,6 +273,10 @@ final class Worker: ReadinessHandler, TunnelDialing {
         }
     }
 
+    func tunnelOpened(_ key: TunnelKey) { telemetry.tunnelOpened(isClient: true) }
+
+    func tunnelClosed(_ key: TunnelKey) { telemetry.tunnelClosed(isClient: true) }
+
     func makeSession(_ key: TunnelKey) throws(TunnelFailure) -> TLSSession {
         guard let held = credentials(of: key.source) else {
             let reason = "no certificate for \(key.source): \(identities.reason(for: key.source))"
@@ -257,7 +285,7 @@ final class Worker: ReadinessHandler, TunnelDialing {
         do throws(TLSError) {
             return try TLSSession(
                 context: held.client,
-                expecting: .identities(Set(key.expected.map(\.description)))
+                expecting: .identities(key.expected.map(\.description))
             )
         } catch {
             throw TunnelFailure(stage: .tls, reason: error.description)
