@@ -109,6 +109,10 @@ int ambit_random(uint8_t *bytes, size_t count);
 struct x509_store_st *ambit_trust_make(void);
 void ambit_trust_free(struct x509_store_st *trust);
 int ambit_trust_add(struct x509_store_st *trust, struct x509_st *root);
+// Verifies a leaf as for the server's side of TLS at a time in Unix seconds; 0 when it is good, or
+// the X509_V_ERR_* of the certificate at *depth.
+int ambit_trust_verify(struct x509_store_st *trust, struct x509_st *leaf,
+                       struct x509_st *const *intermediates, size_t count, int64_t at, int *depth);
 
 // MARK: contexts
 
