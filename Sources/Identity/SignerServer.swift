@@ -43,10 +43,18 @@ package final class SignerServer: Sendable {
                 let stream = try listener.accept(timeoutMilliseconds: signerTimeoutMilliseconds)
                 try start(stream.release())
             } catch {
-                // Out of descriptors or threads: let some end before the next try.
-                running.wait { $0.isStopped ? .done(()) : .wait(milliseconds: 100) }
-                continue
+                rest()
             }
+        }
+    }
+
+    /// Out of descriptors or threads: lets some end before the next try.
+    private func rest() {
+        var hasRested = false
+        running.wait { running in
+            if running.isStopped || hasRested { return .done(()) }
+            hasRested = true
+            return .wait(milliseconds: 100)
         }
     }
 

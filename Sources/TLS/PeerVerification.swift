@@ -43,7 +43,8 @@ extension TLSError {
         case AMBIT_FAILURE_NOT_TLS: self = .notTLS(text)
         case AMBIT_FAILURE_VERSION: self = .version(text)
         case AMBIT_FAILURE_NO_CERTIFICATE: self = .certificateMissing
-        case AMBIT_FAILURE_UNTRUSTED: self.init(verifyError: failure.verify_error, depth: failure.verify_depth)
+        case AMBIT_FAILURE_UNTRUSTED:
+            self.init(verifyError: failure.verify_error, depth: failure.verify_depth)
         case AMBIT_FAILURE_JUDGED: self = refusal ?? .protocolViolation(text)
         case AMBIT_FAILURE_ALERT:
             self = unsafe .refusedByPeer(

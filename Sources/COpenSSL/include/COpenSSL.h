@@ -54,7 +54,8 @@ size_t ambit_certificate_write_pem(struct x509_st *certificate, uint8_t *pem, si
 typedef struct {
     int64_t not_before;  // Unix seconds
     int64_t not_after;
-    int is_authority;       // may sign certificates, by any of the ways OpenSSL knows
+    int may_sign;           // certificates, by any of the ways OpenSSL knows
+    int claims_authority;   // may_sign, or says CA:TRUE though its key usage forbids to sign
     int has_extended_usage; // an extendedKeyUsage extension is there
     int allows_server;      // serverAuth among them
     int allows_client;      // clientAuth among them
