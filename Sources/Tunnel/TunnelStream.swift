@@ -1,0 +1,252 @@
+package import HTTP
+internal import Glibc
+package import Reactor
+
+/// What a stream's owner is told before its relay starts; called on the loop's thread.
+package protocol TunnelStreamOwner: AnyObject {
+    /// The peer answered our CONNECT: 200 means that bytes may flow.
+    func streamAnswered(_ stream: TunnelStream, status: Int, fields: HeaderFields)
+    /// The stream is gone before a socket was attached; called at most once.
+    func streamLost(_ stream: TunnelStream, _ end: RelayEnd)
+}
+
+/// One CONNECT stream of a tunnel and the socket its bytes belong to.
+///
+/// Lives on its connection's loop. Before `attach` the owner hears of it, afterwards the observer.
+/// Truth table: socket FIN → END_STREAM; END_STREAM → FIN after all bytes; socket RST →
+/// RST_STREAM(CANCEL); RST_STREAM → RST; connection lost → RST.
+package final class TunnelStream: ReadinessHandler {
+    package let id: UInt32
+    /// The connection, nil once the stream is closed.
+    package private(set) var connection: TunnelConnection?
+    /// Told before a socket is attached.
+    package weak var owner: (any TunnelStreamOwner)?
+
+    private var observer: (any RelayObserver)?
+    private var socket: Descriptor?
+    private var registration: EventLoop.Registration?
+    private var pending = PendingBytes()
+    private var socketReadable = true
+    private var socketWritable = true
+    private var socketEnded = false
+    private var sentEnd = false
+    private var receivedEnd = false
+    private var finishedWriting = false
+    /// Whether it stands in the connection's sending queue.
+    var isQueued = false
+    /// Frame slots to read into next time: grows with full reads, shrinks with short ones.
+    private var slots = 1
+
+    init(id: UInt32, connection: TunnelConnection) {
+        self.id = id
+        self.connection = connection
+    }
+
+    /// Bytes that wait for the socket.
+    package var pendingBytes: Int { pending.count }
+
+    /// Whether the peer has finished sending and nothing waits to be delivered.
+    package var hasReceivedEnd: Bool { receivedEnd && pending.isEmpty }
+
+    /// Gives the stream its socket: early bytes go out, then both directions flow.
+    package func attach(_ socket: consuming Descriptor, observer: any RelayObserver) {
+        guard let connection else {
+            Socket.resetOnClose(socket.raw)
+            return observer.relayEnded(.tunnelLost("the tunnel closed"))
+        }
+        self.observer = observer
+        do throws(SystemError) {
+            registration = try connection.loop.add(socket.raw, self)
+        } catch {
+            self.socket = consume socket
+            return fail(.resetBySocket(error.code), code: .cancel)
+        }
+        self.socket = consume socket
+        flushPending()
+        if self.connection != nil { connection.enqueue(self) }
+    }
+
+    /// Ends the stream from our side; the socket, if any, is reset.
+    package func abort(_ reason: String) {
+        fail(.closed(reason), code: .cancel)
+    }
+
+    /// The stream's socket changed; called by the loop.
+    package func ready(_ readiness: Readiness) {
+        guard let connection, let raw = socket?.raw else { return }
+        if readiness.contains(.error) {
+            if socketEnded {
+                let code = Socket.takeError(raw)
+                if code != 0 { return fail(.resetBySocket(code), code: .cancel) }
+            }
+            socketReadable = true
+        }
+        if readiness.contains(.writable), !socketWritable {
+            socketWritable = true
+            flushPending()
+        }
+        guard self.connection != nil else { return }
+        if !readiness.isDisjoint(with: [.readable, .readClosed, .hangup]) { socketReadable = true }
+        if socketReadable, !socketEnded { connection.enqueue(self) }
+    }
+
+    // MARK: from the tunnel to the socket
+
+    /// Takes bytes of DATA frames, valid only during the call; `parts` may be changed.
+    func deliver(_ parts: inout [iovec], bytes: Int) {
+        var written = 0
+        if let raw = socket?.raw, pending.isEmpty, socketWritable {
+            let count = parts.count
+            let outcome = unsafe parts.withUnsafeMutableBufferPointer { buffer in
+                guard let base = buffer.baseAddress else { return Transfer.bytes(0) }
+                return unsafe Socket.write(raw, base, count: count)
+            }
+            switch outcome {
+            case .bytes(let count): written = count
+            case .wouldBlock, .endOfFile: break
+            case .failed(let code): return fail(.resetBySocket(code), code: .cancel)
+            }
+            if written < bytes { socketWritable = false }
+            delivered(written)
+        }
+        guard written < bytes else { return }
+        var skip = written
+        for part in unsafe parts {
+            let length = unsafe part.iov_len
+            if skip >= length {
+                skip -= length
+                continue
+            }
+            let rest = unsafe UnsafeRawBufferPointer(start: part.iov_base, count: length)
+            unsafe pending.append(UnsafeRawBufferPointer(rebasing: rest[skip...]))
+            skip = 0
+        }
+    }
+
+    /// The peer finished its half.
+    func receiveEnd() {
+        receivedEnd = true
+        finishWritingIfDone()
+    }
+
+    private func flushPending() {
+        guard let raw = socket?.raw else { return }
+        while socketWritable, !pending.isEmpty {
+            var outcome = Transfer.wouldBlock
+            pending.consume { bytes in
+                let part = unsafe UnsafeRawBufferPointer(
+                    rebasing: bytes.prefix(WorkerBuffers.scratchBytes)
+                )
+                outcome = unsafe Socket.write(raw, part)
+                guard case .bytes(let count) = outcome else { return 0 }
+                return count
+            }
+            switch outcome {
+            case .bytes(let count): delivered(count)
+            case .wouldBlock, .endOfFile: socketWritable = false
+            case .failed(let code): return fail(.resetBySocket(code), code: .cancel)
+            }
+        }
+        finishWritingIfDone()
+    }
+
+    private func delivered(_ count: Int) {
+        guard count > 0 else { return }
+        observer?.relayed(toSocket: count, fromSocket: 0)
+        connection?.released(self, bytes: count)
+    }
+
+    private func finishWritingIfDone() {
+        guard receivedEnd, pending.isEmpty, !finishedWriting, let raw = socket?.raw else { return }
+        finishedWriting = true
+        Socket.finishWriting(raw)
+        finishIfDone()
+    }
+
+    // MARK: from the socket to the tunnel
+
+    /// Whether a read from the socket is worth trying.
+    var mayRead: Bool { socket != nil && socketReadable && !sentEnd }
+
+    /// How many frame slots the next read should offer, of at most `limit`.
+    func slotsWanted(limit: Int) -> Int { min(slots, limit) }
+
+    /// What one read for the tunnel came to.
+    enum Filled {
+        case bytes(Int, more: Bool)
+        case ended
+        case blocked
+        case failed
+    }
+
+    /// Reads from the socket into the given slots.
+    func fill(_ parts: UnsafeMutablePointer<iovec>, count: Int, room: Int) -> Filled {
+        guard let raw = socket?.raw else { return .blocked }
+        switch unsafe Socket.read(raw, parts, count: count) {
+        case .bytes(let bytes):
+            if bytes == room {
+                slots = min(slots * 4, TunnelConnection.slotsMax)
+            } else {
+                slots = max(1, (bytes + TunnelConnection.slotPayload - 1) / TunnelConnection.slotPayload)
+            }
+            observer?.relayed(toSocket: 0, fromSocket: bytes)
+            return .bytes(bytes, more: bytes == room)
+        case .wouldBlock:
+            socketReadable = false
+            return .blocked
+        case .endOfFile:
+            socketEnded = true
+            socketReadable = false
+            return .ended
+        case .failed(let code):
+            fail(.resetBySocket(code), code: .cancel)
+            return .failed
+        }
+    }
+
+    /// END_STREAM went out.
+    func sentEndOfStream() {
+        sentEnd = true
+        finishIfDone()
+    }
+
+    private func finishIfDone() {
+        guard sentEnd, finishedWriting else { return }
+        close(.finished)
+    }
+
+    // MARK: ends
+
+    /// The peer's headers answered our request.
+    func answered(status: Int, fields: HeaderFields) {
+        owner?.streamAnswered(self, status: status, fields: fields)
+    }
+
+    /// The peer reset the stream or the connection is gone.
+    func lost(_ end: RelayEnd) {
+        close(end)
+    }
+
+    private func fail(_ end: RelayEnd, code: HTTP2ErrorCode) {
+        connection?.reset(self, code: code)
+        close(end)
+    }
+
+    private func close(_ end: RelayEnd) {
+        guard let connection else { return }
+        self.connection = nil
+        if let registration { connection.loop.remove(registration) }
+        registration = nil
+        pending.removeAll()
+        if let raw = socket?.raw, end != .finished { Socket.resetOnClose(raw) }
+        socket = nil
+        connection.closed(self)
+        if let observer {
+            self.observer = nil
+            observer.relayEnded(end)
+        } else {
+            owner?.streamLost(self, end)
+        }
+        owner = nil
+    }
+}
