@@ -68,18 +68,7 @@ let package = Package(
         // The stages that touch the world, and the node that orders them.
         module("Capture", ["CNetfilter", "Mesh", "Netlink", "Reactor"]),
         module("Identity", ["Mesh", "Reactor", "TLS"]),
-        .target(
-            name: "Tunnel",
-            dependencies: ["HTTP", "Mesh", "Reactor", "TLS"],
-            exclude: [
-                "KernelAddress+Mesh.swift", "PendingBytes.swift", "PipePool.swift",
-                "RelayEnd.swift", "SpliceRelay.swift", "TunnelConnection+Receive.swift",
-                "TunnelConnection+Send.swift", "TunnelConnection.swift", "TunnelFailure.swift",
-                "TunnelLimits.swift", "TunnelPool.swift", "TunnelStream.swift",
-                "WorkerBuffers.swift",
-            ],
-            swiftSettings: settings
-        ),
+        module("Tunnel", ["HTTP", "Mesh", "Reactor", "TLS"]),
         module(
             "Node",
             [
