@@ -41,6 +41,8 @@ package struct LabStatus: Codable, Sendable {
         package var node: String
         package var addresses: [String]
         package var enrolled: Bool
+        /// Whether its containers have been started; an enrolled pod's wait for the proxy.
+        package var isStarted: Bool
         /// `Running`, `Waiting` (to be started again), `Succeeded` or `Failed`.
         package var state: String
         /// The running containers' processes as the lab numbers them.

@@ -35,7 +35,7 @@ final class LogFile {
         {
             var rest = Int(status.st_size)
             while rest > 0 {
-                let moved = unsafe sendfile(target.raw, source.raw, nil, rest)
+                let moved = sendfile(target.raw, source.raw, nil, rest)
                 guard moved > 0 else { break }
                 rest -= moved
             }
