@@ -53,7 +53,7 @@ let package = Package(
 
         // Mechanism.
         module("Reactor", ["CLinux"]),
-        module("Netlink", ["CNetfilter", "Reactor"]),
+        module("Netlink", ["CNetfilter", "Mesh", "Reactor"]),
         module("TLS", ["COpenSSL"]),
         module("HTTP", ["CNghttp2"]),
         module("JSON"),

@@ -1,2 +1,71 @@
-// Header-only: see include/CNetfilter.h.
+#include <nftables/libnftables.h>
+
 #include "CNetfilter.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+const uint16_t ambit_IFLA_IFNAME = IFLA_IFNAME, ambit_IFLA_NET_NS_FD = IFLA_NET_NS_FD,
+               ambit_IFLA_LINKINFO = IFLA_LINKINFO, ambit_IFLA_INFO_KIND = IFLA_INFO_KIND,
+               ambit_IFLA_INFO_DATA = IFLA_INFO_DATA, ambit_IFLA_MASTER = IFLA_MASTER,
+               ambit_IFLA_MTU = IFLA_MTU, ambit_IFLA_ADDRESS = IFLA_ADDRESS,
+               ambit_VETH_INFO_PEER = VETH_INFO_PEER, ambit_IFA_LOCAL = IFA_LOCAL,
+               ambit_IFA_ADDRESS = IFA_ADDRESS, ambit_IFA_FLAGS = IFA_FLAGS,
+               ambit_RTA_DST = RTA_DST, ambit_RTA_GATEWAY = RTA_GATEWAY,
+               ambit_RTA_OIF = RTA_OIF, ambit_RTA_TABLE = RTA_TABLE,
+               ambit_RTA_PREFSRC = RTA_PREFSRC, ambit_FRA_PRIORITY = FRA_PRIORITY,
+               ambit_FRA_FWMARK = FRA_FWMARK, ambit_FRA_FWMASK = FRA_FWMASK,
+               ambit_FRA_TABLE = FRA_TABLE, ambit_NLMSGERR_ATTR_MSG = NLMSGERR_ATTR_MSG;
+const uint16_t ambit_RTM_NEWLINK = RTM_NEWLINK, ambit_RTM_DELLINK = RTM_DELLINK,
+               ambit_RTM_GETLINK = RTM_GETLINK, ambit_RTM_NEWADDR = RTM_NEWADDR,
+               ambit_RTM_GETADDR = RTM_GETADDR, ambit_RTM_NEWROUTE = RTM_NEWROUTE,
+               ambit_RTM_DELROUTE = RTM_DELROUTE, ambit_RTM_GETROUTE = RTM_GETROUTE,
+               ambit_RTM_NEWRULE = RTM_NEWRULE, ambit_RTM_DELRULE = RTM_DELRULE,
+               ambit_RTM_GETRULE = RTM_GETRULE;
+const uint32_t ambit_IFF_UP = IFF_UP, ambit_IFA_F_NODAD = IFA_F_NODAD;
+
+struct mnl_socket *ambit_route_socket(void) {
+    return mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+}
+
+int ambit_network_namespace(void) {
+    int home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+    if (home < 0) return -1;
+    int made = -1;
+    if (unshare(CLONE_NEWNET) == 0) {
+        made = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+        int code = errno;
+        if (setns(home, CLONE_NEWNET) != 0) abort();
+        errno = code;
+    }
+    int code = errno;
+    close(home);
+    errno = code;
+    return made;
+}
+
+int ambit_nft_run(const char *commands, char **listing, char **message) {
+    if (listing) *listing = NULL;
+    *message = NULL;
+    struct nft_ctx *context = nft_ctx_new(NFT_CTX_DEFAULT);
+    if (!context) return -1;
+    int result = -1;
+    if (nft_ctx_buffer_output(context) == 0 && nft_ctx_buffer_error(context) == 0) {
+        nft_ctx_output_set_flags(context, NFT_CTX_OUTPUT_NUMERIC_ALL |
+                                              (listing ? NFT_CTX_OUTPUT_JSON : 0));
+        result = nft_run_cmd_from_buffer(context, commands) == 0 ? 0 : -1;
+        const char *said = nft_ctx_get_error_buffer(context);
+        *message = strdup(said ? said : "");
+        if (listing && result == 0) {
+            const char *text = nft_ctx_get_output_buffer(context);
+            *listing = strdup(text ? text : "");
+        }
+    }
+    nft_ctx_free(context);
+    return result;
+}

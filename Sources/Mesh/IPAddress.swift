@@ -96,25 +96,58 @@ package struct IPPrefix: Hashable, Sendable {
 
     /// Makes a prefix, clearing the host bits; nil when `length` is over 32 or 128.
     package init?(_ address: IPAddress, length: UInt8) {
+        guard length <= Self.lengthMax(of: address.family) else { return nil }
+        let mask = Self.mask(address.family, length: length)
         switch address.family {
         case .v4:
-            guard length <= 32 else { return nil }
-            let mask: UInt32 = length == 0 ? 0 : ~0 << (32 - UInt32(length))
-            self.address = IPAddress(v4: UInt32(truncatingIfNeeded: address.low) & mask)
+            self.address = IPAddress(v4: UInt32(truncatingIfNeeded: address.low & mask.low))
         case .v6:
-            guard length <= 128 else { return nil }
-            let count = UInt64(length)
-            let high: UInt64 = count == 0 ? 0 : ~0 << (64 - min(count, 64))
-            let low: UInt64 = count <= 64 ? 0 : ~0 << (128 - count)
-            self.address = IPAddress(v6High: address.high & high, low: address.low & low)
+            self.address = IPAddress(
+                v6High: address.high & mask.high,
+                low: address.low & mask.low
+            )
         }
         self.length = length
     }
 
+    /// Makes the prefix that holds one address.
+    package init(host address: IPAddress) {
+        self.address = address
+        self.length = Self.lengthMax(of: address.family)
+    }
+
+    /// Whether the block is a single address.
+    package var isHost: Bool { length == Self.lengthMax(of: address.family) }
+
     /// Whether `candidate` is of the same family and lies in the block.
     package func contains(_ candidate: IPAddress) -> Bool {
         guard candidate.family == address.family else { return false }
-        return IPPrefix(candidate, length: length)?.address == address
+        let mask = Self.mask(address.family, length: length)
+        return (candidate.high ^ address.high) & mask.high == 0
+            && (candidate.low ^ address.low) & mask.low == 0
+    }
+
+    /// 32 or 128.
+    package static func lengthMax(of family: IPAddress.Family) -> UInt8 {
+        switch family {
+        case .v4: 32
+        case .v6: 128
+        }
+    }
+
+    private static func mask(
+        _ family: IPAddress.Family,
+        length: UInt8
+    ) -> (high: UInt64, low: UInt64) {
+        // A Swift shift by the width or more gives zero, which is what a prefix of 0 needs.
+        switch family {
+        case .v4: (0, (~0 << (32 - UInt64(length))) & 0xFFFF_FFFF)
+        case .v6:
+            (
+                length >= 64 ? ~0 : ~0 << (64 - UInt64(length)),
+                length <= 64 ? 0 : ~0 << (128 - UInt64(length))
+            )
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-package import Reactor
+internal import Reactor
 
 /// A kernel pipe that carries bytes between two sockets.
 package final class SplicePipe {

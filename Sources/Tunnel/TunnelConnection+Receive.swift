@@ -1,4 +1,3 @@
-internal import Glibc
 internal import HTTP
 internal import Reactor
 internal import TLS
@@ -11,10 +10,10 @@ extension TunnelConnection {
     func receive() {
         for _ in 0..<TunnelConnection.readsPerTurn {
             guard phase != .closed, socketReadable else { return }
-            switch unsafe Socket.read(socket.raw, buffers.received) {
+            switch buffers.read(socket.raw) {
             case .bytes(let count):
                 // A short read has drained the socket: the next edge tells of more.
-                if count < buffers.received.count { socketReadable = false }
+                if count < WorkerBuffers.scratchBytes { socketReadable = socketClosing }
                 noteReceived()
                 unsafe session.feed(UnsafeRawBufferPointer(rebasing: buffers.received[..<count]))
                 open()
@@ -36,19 +35,19 @@ extension TunnelConnection {
     }
 
     /// Opens the records fed so far and hands what is in them to HTTP/2.
-    private func open() {
+    func open() {
         while phase != .closed {
-            switch unsafe session.read(into: buffers.opened) {
+            switch unsafe session.read(into: buffers.opened, output: buffers.sealed) {
             case .bytes(let count):
-                if phase == .handshake { established() }
                 unsafe parse(UnsafeRawBufferPointer(rebasing: buffers.opened[..<count]))
+            case .handshakeDone:
+                sendSealed()
+                established()
             case .needMore:
-                if phase == .handshake, session.isEstablished { established() }
-                return
+                return sendSealed()
             case .closed:
                 return close(ended("the peer closed TLS"))
             case .failed(let error):
-                sendFarewell()
                 let stage: TunnelFailure.Stage = phase == .handshake ? .tls : .http2
                 return close(TunnelFailure(stage: stage, reason: error.description))
             }
@@ -57,23 +56,25 @@ extension TunnelConnection {
 
     private func parse(_ bytes: UnsafeRawBufferPointer) {
         var offset = 0
-        while phase != .closed,
-            let event = unsafe machine.next(bytes, at: &offset, now: loop.now)
-        {
+        let span = unsafe bytes.bindMemory(to: UInt8.self).span
+        while phase != .closed, let event = machine.next(span, at: &offset, now: loop.now) {
             unsafe handle(event, bytes)
         }
         flushGathered()
-        if machine.hasOutput { schedule() }
+        if machine.outputCount > 0 { schedule() }
     }
 
     private func handle(_ event: HTTP2Event, _ bytes: UnsafeRawBufferPointer) {
         switch event {
         case .data(let id, let range, let endStream):
             guard let stream = streams[id] else {
-                machine.released(stream: id, bytes: range.count)
+                machine.released(id, range.count)
                 return
             }
-            if !range.isEmpty { unsafe gather(stream, UnsafeRawBufferPointer(rebasing: bytes[range])) }
+            if !range.isEmpty {
+                let piece = unsafe UnsafeRawBufferPointer(rebasing: bytes[range])
+                unsafe gather(stream, piece)
+            }
             if endStream {
                 flushGathered()
                 stream.receiveEnd()
@@ -98,7 +99,6 @@ extension TunnelConnection {
             owner?.tunnelDraining(self)
             schedule()
         case .failed(let failure):
-            sendFarewell()
             close(TunnelFailure(stage: .http2, reason: failure.description))
         }
     }
@@ -130,30 +130,21 @@ extension TunnelConnection {
 
     /// Collects the pieces of one stream so that one call writes them all.
     private func gather(_ stream: TunnelStream, _ piece: UnsafeRawBufferPointer) {
-        if gatherStream !== stream || unsafe gathered.count >= 64 { flushGathered() }
+        if gatherStream !== stream || buffers.gathered.isFull { flushGathered() }
         gatherStream = stream
-        let base = unsafe UnsafeMutableRawPointer(mutating: piece.baseAddress)
-        unsafe gathered.append(iovec(iov_base: base, iov_len: piece.count))
-        gatheredBytes += piece.count
+        unsafe buffers.gathered.append(piece)
     }
 
     private func flushGathered() {
         guard let stream = gatherStream else { return }
         gatherStream = nil
-        let bytes = gatheredBytes
-        gatheredBytes = 0
-        // Delivering may end streams or the connection, which touch `gathered`: it stands aside.
-        var parts: [iovec] = []
-        unsafe swap(&parts, &gathered)
-        unsafe stream.deliver(&parts, bytes: bytes)
-        unsafe parts.removeAll(keepingCapacity: true)
-        if unsafe gathered.isEmpty { unsafe swap(&parts, &gathered) }
+        stream.deliver(buffers.gathered)
+        buffers.gathered.removeAll()
     }
 
-    /// Forgets pieces of a stream that closed; their memory is not ours.
+    /// Forgets pieces of a stream that closed.
     func dropGathered() {
         gatherStream = nil
-        gatheredBytes = 0
-        unsafe gathered.removeAll(keepingCapacity: true)
+        buffers.gathered.removeAll()
     }
 }

@@ -1,4 +1,3 @@
-internal import Glibc
 internal import HTTP
 internal import Reactor
 internal import TLS
@@ -7,16 +6,13 @@ extension TunnelConnection {
     /// Frames what is ready, seals it and sends it: control frames first, then streams in turn.
     func flush() {
         guard phase != .closed, unsent.isEmpty else { return }
-        guard phase == .open else {
-            sendSealed()
-            return
-        }
+        guard phase == .open else { return }
         var used = takeControl(0)
         var turn: [TunnelStream] = []
         swap(&turn, &sending)
         var next = 0
-        while next < turn.count, phase == .open, session.output.count < limits.unsentBytesMax {
-            if used + TunnelConnection.slotBytes > buffers.framed.count {
+        while next < turn.count, phase == .open, buffers.sealed.count < limits.unsentBytesMax {
+            if used + TunnelConnection.slotBytes > WorkerBuffers.scratchBytes {
                 guard seal(used) else { return }
                 used = 0
             }
@@ -38,29 +34,22 @@ extension TunnelConnection {
 
     /// Moves the machine's control frames into the scratch; returns the new end.
     private func takeControl(_ used: Int) -> Int {
-        guard machine.hasOutput else { return used }
-        var end = used
-        machine.drainOutput { bytes in
-            let room = unsafe buffers.framed.count - end
-            let count = min(room, bytes.count)
-            let target = unsafe UnsafeMutableRawBufferPointer(rebasing: buffers.framed[end...])
-            unsafe target.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[..<count]))
-            end += count
-            return count
-        }
-        return end
+        guard machine.outputCount > 0 else { return used }
+        let elements = unsafe buffers.framedElements
+        var target = unsafe elements.mutableSpan
+        return used + machine.moveOutput(to: &target, at: used)
     }
 
     /// Reads one stream's socket straight into frame slots behind `used`; returns the new end.
     private func frame(_ stream: TunnelStream, from used: Int, alone: Bool) -> Int {
         guard stream.mayRead else { return used }
-        let window = machine.sendable(stream: stream.id)
+        let window = machine.sendable(stream.id)
         // Without window it comes back with a `writable` event.
         guard window > 0 else { return used }
-        let room = unsafe (buffers.framed.count - used) / TunnelConnection.slotBytes
+        let room = (WorkerBuffers.scratchBytes - used) / TunnelConnection.slotBytes
         let slots = stream.slotsWanted(limit: alone ? room : min(room, 4))
         let bytesMax = min(window, slots * TunnelConnection.slotPayload)
-        switch unsafe readSlots(stream, from: used, bytesMax: bytesMax) {
+        switch readSlots(stream, from: used, bytesMax: bytesMax) {
         case .bytes(let count, let more):
             let end = frameSlots(stream, from: used, bytes: count)
             if more { enqueue(stream) }
@@ -74,24 +63,21 @@ extension TunnelConnection {
         }
     }
 
-    private func readSlots(_ stream: TunnelStream, from used: Int, bytesMax: Int) -> TunnelStream.Filled {
-        guard let base = unsafe buffers.framed.baseAddress else { return .blocked }
-        return unsafe withUnsafeTemporaryAllocation(
-            of: iovec.self,
-            capacity: TunnelConnection.slotsMax
-        ) { parts in
-            var count = 0
-            var left = bytesMax
-            while left > 0, count < parts.count {
-                let length = min(left, TunnelConnection.slotPayload)
-                let offset = used + count * TunnelConnection.slotBytes + 9
-                unsafe parts[count] = iovec(iov_base: base + offset, iov_len: length)
-                left -= length
-                count += 1
-            }
-            guard let first = unsafe parts.baseAddress else { return .blocked }
-            return unsafe stream.fill(first, count: count, room: bytesMax - left)
+    private func readSlots(
+        _ stream: TunnelStream,
+        from used: Int,
+        bytesMax: Int
+    ) -> TunnelStream.Filled {
+        let slots = buffers.slots
+        slots.removeAll()
+        var start = used + 9
+        while slots.byteCount < bytesMax {
+            let length = min(bytesMax - slots.byteCount, TunnelConnection.slotPayload)
+            let slot = unsafe buffers.framed[start..<start + length]
+            unsafe slots.append(UnsafeMutableRawBufferPointer(rebasing: slot))
+            start += TunnelConnection.slotBytes
         }
+        return stream.fill(slots)
     }
 
     private func frameSlots(_ stream: TunnelStream, from used: Int, bytes: Int) -> Int {
@@ -107,49 +93,45 @@ extension TunnelConnection {
     }
 
     private func writeHeader(_ stream: TunnelStream, at offset: Int, length: Int, endStream: Bool) {
-        let header = unsafe UnsafeMutableRawBufferPointer(
-            rebasing: buffers.framed[offset..<offset + 9]
-        )
-        unsafe machine.dataHeader(
-            stream: stream.id,
+        let elements = unsafe buffers.framedElements
+        var target = unsafe elements.mutableSpan
+        let isWritten = machine.writeDataHeader(
+            stream.id,
             length: length,
             endStream: endStream,
-            into: header
+            into: &target,
+            at: offset
         )
+        precondition(isWritten, "a DATA frame beyond what its stream may send")
     }
 
     /// Seals framed bytes into the session's output; false when the connection failed.
     private func seal(_ used: Int) -> Bool {
         guard used > 0 else { return true }
         let bytes = unsafe UnsafeRawBufferPointer(rebasing: buffers.framed[..<used])
-        switch unsafe session.write(bytes) {
-        case .written: return true
-        case .failed(let error):
-            close(TunnelFailure(stage: .http2, reason: error.description))
-            return false
-        }
+        guard let error = unsafe session.write(bytes, output: buffers.sealed) else { return true }
+        close(TunnelFailure(stage: .http2, reason: error.description))
+        return false
     }
 
     /// Sends what is sealed; the rest waits until the socket is writable.
     func sendSealed() {
-        guard !session.output.isEmpty else { return }
+        let bytes = unsafe buffers.sealed.bytes
+        guard !buffers.sealed.isEmpty else { return }
         var failure: Int32?
-        session.output.withBytes { bytes in
-            var sent = 0
-            while sent < bytes.count {
-                let rest = unsafe UnsafeRawBufferPointer(rebasing: bytes[sent...])
-                switch unsafe Socket.write(socket.raw, rest) {
-                case .bytes(let count):
-                    sent += count
-                    continue
-                case .wouldBlock, .endOfFile: unsafe unsent.append(rest)
-                case .failed(let code): failure = code
-                }
-                break
+        var sent = 0
+        var isBlocked = !unsent.isEmpty
+        while !isBlocked, failure == nil, sent < bytes.count {
+            let rest = unsafe UnsafeRawBufferPointer(rebasing: bytes[sent...])
+            switch unsafe Socket.write(socket.raw, rest) {
+            case .bytes(let count): sent += count
+            case .wouldBlock, .endOfFile: isBlocked = true
+            case .failed(let code): failure = code
             }
         }
-        session.output.removeAll()
-        if let failure, phase != .closed {
+        if isBlocked { unsafe unsent.append(UnsafeRawBufferPointer(rebasing: bytes[sent...])) }
+        buffers.sealed.removeAll()
+        if let failure {
             close(
                 TunnelFailure(
                     stage: phase == .handshake ? .tls : .http2,
@@ -164,7 +146,7 @@ extension TunnelConnection {
         var blocked = false
         while !unsent.isEmpty, !blocked {
             var failure: Int32?
-            unsent.consume { bytes in
+            unsafe unsent.consume { bytes in
                 switch unsafe Socket.write(socket.raw, bytes) {
                 case .bytes(let count): return count
                 case .wouldBlock, .endOfFile: blocked = true
@@ -184,16 +166,15 @@ extension TunnelConnection {
 
     /// Tries once to send the alert or GOAWAY that explains the end; nothing waits for it.
     func sendFarewell() {
-        guard unsent.isEmpty else { return }
-        if phase != .handshake {
-            let used = takeControl(0)
-            if used > 0 {
-                _ = unsafe session.write(UnsafeRawBufferPointer(rebasing: buffers.framed[..<used]))
-            }
+        let used = session.isEstablished ? takeControl(0) : 0
+        if used > 0 {
+            let bytes = unsafe UnsafeRawBufferPointer(rebasing: buffers.framed[..<used])
+            _ = unsafe session.write(bytes, output: buffers.sealed)
         }
-        session.output.withBytes { bytes in
-            _ = unsafe Socket.write(socket.raw, bytes)
+        if session.isEstablished { session.close(output: buffers.sealed) }
+        if unsent.isEmpty, !buffers.sealed.isEmpty {
+            _ = unsafe Socket.write(socket.raw, buffers.sealed.bytes)
         }
-        session.output.removeAll()
+        buffers.sealed.removeAll()
     }
 }

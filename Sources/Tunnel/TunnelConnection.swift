@@ -1,5 +1,4 @@
 package import HTTP
-internal import Glibc
 package import Reactor
 package import TLS
 
@@ -36,7 +35,7 @@ package final class TunnelConnection: ReadinessHandler, LoopTask, TimerHandler {
     let limits: TunnelLimits
     package let role: HTTP2Role
     let socket: Descriptor
-    var session: TLSSession
+    let session: TLSSession
     var machine: HTTP2Connection
     package weak var owner: (any TunnelOwner)?
     /// Where the peer is, for logs.
@@ -48,6 +47,8 @@ package final class TunnelConnection: ReadinessHandler, LoopTask, TimerHandler {
     var sending: [TunnelStream] = []
     var unsent = PendingBytes()
     var socketReadable = true
+    /// The socket has said FIN or RST: a short read does not mean that nothing is left to read.
+    var socketClosing = false
     var isScheduled = false
     var isFlushing = false
     var isDraining = false
@@ -57,10 +58,8 @@ package final class TunnelConnection: ReadinessHandler, LoopTask, TimerHandler {
     private var pingSentAt: UInt64?
     private var idleSince: UInt64?
     private var keep: TunnelConnection?
-    /// The stream whose DATA pieces stand in `gathered`, not yet written to its socket.
+    /// The stream whose DATA pieces are gathered, not yet written to its socket.
     var gatherStream: TunnelStream?
-    var gathered: [iovec] = []
-    var gatheredBytes = 0
 
     /// Takes a connected socket; `session` decides the role in TLS, `role` the one in HTTP/2.
     package init(
@@ -84,7 +83,6 @@ package final class TunnelConnection: ReadinessHandler, LoopTask, TimerHandler {
         self.machine = HTTP2Connection(role: role, limits: settings, now: loop.now)
         self.lastReceived = loop.now
         self.deadline = loop.now &+ limits.handshakeMilliseconds &* 1_000_000
-        unsafe gathered.reserveCapacity(64)
     }
 
     /// Begins the handshake; the owner hears of the outcome later, never before this returns.
@@ -129,7 +127,16 @@ package final class TunnelConnection: ReadinessHandler, LoopTask, TimerHandler {
         endStream: Bool
     ) {
         guard phase == .open else { return }
-        try? machine.respond(stream: stream.id, status: status, fields: fields, endStream: endStream)
+        var answer = HeaderFields()
+        answer.append(":status", String(status))
+        for position in 0..<fields.count {
+            answer.append(fields.name(at: position), fields.value(at: position))
+        }
+        do throws(HTTP2SendError) {
+            try machine.respond(stream.id, answer, endStream: endStream)
+        } catch {
+            stream.abort("cannot answer: \(error)")
+        }
         schedule()
     }
 
@@ -140,7 +147,7 @@ package final class TunnelConnection: ReadinessHandler, LoopTask, TimerHandler {
         guard phase == .open else {
             return close(TunnelFailure(stage: .closed, reason: "draining"))
         }
-        machine.shutDown(now: loop.now)
+        machine.goAwayGracefully()
         schedule()
     }
 
@@ -156,6 +163,7 @@ package final class TunnelConnection: ReadinessHandler, LoopTask, TimerHandler {
         if !readiness.isDisjoint(with: [.readable, .readClosed, .hangup, .error]) {
             socketReadable = true
         }
+        if !readiness.isDisjoint(with: [.readClosed, .hangup, .error]) { socketClosing = true }
         if readiness.contains(.writable), !unsent.isEmpty {
             guard sendUnsent() else { return }
         }
@@ -167,6 +175,7 @@ package final class TunnelConnection: ReadinessHandler, LoopTask, TimerHandler {
         isScheduled = false
         guard phase != .closed else { return }
         if socketReadable { receive() }
+        if phase == .handshake, unsent.isEmpty { open() }
         guard phase != .closed else { return }
         flush()
         guard phase != .closed else { return }
@@ -199,7 +208,7 @@ package final class TunnelConnection: ReadinessHandler, LoopTask, TimerHandler {
         timer = loop.schedule(afterMilliseconds: limits.pingIntervalMilliseconds, self)
     }
 
-    private var hasWork: Bool { machine.hasOutput || !sending.isEmpty }
+    private var hasWork: Bool { machine.outputCount > 0 || !sending.isEmpty }
 
     /// Asks for a flush at the end of this batch of events.
     func schedule() {
@@ -226,7 +235,7 @@ package final class TunnelConnection: ReadinessHandler, LoopTask, TimerHandler {
             return
         }
         if idleSince == nil { idleSince = loop.now }
-        if isDraining, unsent.isEmpty, !machine.hasOutput, phase == .open { close(nil) }
+        if isDraining, unsent.isEmpty, machine.outputCount == 0, machine.isDrained { close(nil) }
     }
 
     // MARK: the streams' calls
@@ -240,13 +249,13 @@ package final class TunnelConnection: ReadinessHandler, LoopTask, TimerHandler {
     }
 
     func released(_ stream: TunnelStream, bytes: Int) {
-        machine.released(stream: stream.id, bytes: bytes)
-        if machine.hasOutput { schedule() }
+        machine.released(stream.id, bytes)
+        if machine.outputCount > 0 { schedule() }
     }
 
     func reset(_ stream: TunnelStream, code: HTTP2ErrorCode) {
         guard phase == .open else { return }
-        machine.reset(stream: stream.id, code)
+        machine.reset(stream.id, code)
         schedule()
     }
 
@@ -263,13 +272,12 @@ package final class TunnelConnection: ReadinessHandler, LoopTask, TimerHandler {
     /// Closes the connection and everything on it; later calls do nothing.
     func close(_ failure: TunnelFailure?) {
         guard phase != .closed else { return }
-        let wasOpen = phase == .open
         phase = .closed
         if let registration { loop.remove(registration) }
         registration = nil
         if let timer { loop.cancel(timer) }
         timer = nil
-        if wasOpen { sendFarewell() }
+        sendFarewell()
         let lost = streams
         streams.removeAll()
         sending.removeAll()

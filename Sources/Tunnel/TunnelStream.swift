@@ -1,5 +1,4 @@
 package import HTTP
-internal import Glibc
 package import Reactor
 
 /// What a stream's owner is told before its relay starts; called on the loop's thread.
@@ -27,6 +26,8 @@ package final class TunnelStream: ReadinessHandler {
     private var registration: EventLoop.Registration?
     private var pending = PendingBytes()
     private var socketReadable = true
+    /// The socket has said FIN or RST: a short read does not mean that nothing is left to read.
+    private var socketClosing = false
     private var socketWritable = true
     private var socketEnded = false
     private var sentEnd = false
@@ -74,6 +75,7 @@ package final class TunnelStream: ReadinessHandler {
     /// The stream's socket changed; called by the loop.
     package func ready(_ readiness: Readiness) {
         guard let connection, let raw = socket?.raw else { return }
+        if !readiness.isDisjoint(with: [.readClosed, .hangup, .error]) { socketClosing = true }
         if readiness.contains(.error) {
             if socketEnded {
                 let code = Socket.takeError(raw)
@@ -92,35 +94,20 @@ package final class TunnelStream: ReadinessHandler {
 
     // MARK: from the tunnel to the socket
 
-    /// Takes bytes of DATA frames, valid only during the call; `parts` may be changed.
-    func deliver(_ parts: inout [iovec], bytes: Int) {
+    /// Takes bytes of DATA frames, valid only during the call.
+    func deliver(_ pieces: IOVectorList) {
         var written = 0
         if let raw = socket?.raw, pending.isEmpty, socketWritable {
-            let count = parts.count
-            let outcome = unsafe parts.withUnsafeMutableBufferPointer { buffer in
-                guard let base = buffer.baseAddress else { return Transfer.bytes(0) }
-                return unsafe Socket.write(raw, base, count: count)
-            }
-            switch outcome {
+            switch pieces.write(to: raw) {
             case .bytes(let count): written = count
             case .wouldBlock, .endOfFile: break
             case .failed(let code): return fail(.resetBySocket(code), code: .cancel)
             }
-            if written < bytes { socketWritable = false }
+            if written < pieces.byteCount { socketWritable = false }
             delivered(written)
         }
-        guard written < bytes else { return }
-        var skip = written
-        for part in unsafe parts {
-            let length = unsafe part.iov_len
-            if skip >= length {
-                skip -= length
-                continue
-            }
-            let rest = unsafe UnsafeRawBufferPointer(start: part.iov_base, count: length)
-            unsafe pending.append(UnsafeRawBufferPointer(rebasing: rest[skip...]))
-            skip = 0
-        }
+        guard connection != nil, written < pieces.byteCount else { return }
+        unsafe pieces.forEach(after: written) { unsafe pending.append($0) }
     }
 
     /// The peer finished its half.
@@ -133,7 +120,7 @@ package final class TunnelStream: ReadinessHandler {
         guard let raw = socket?.raw else { return }
         while socketWritable, !pending.isEmpty {
             var outcome = Transfer.wouldBlock
-            pending.consume { bytes in
+            unsafe pending.consume { bytes in
                 let part = unsafe UnsafeRawBufferPointer(
                     rebasing: bytes.prefix(WorkerBuffers.scratchBytes)
                 )
@@ -180,17 +167,20 @@ package final class TunnelStream: ReadinessHandler {
     }
 
     /// Reads from the socket into the given slots.
-    func fill(_ parts: UnsafeMutablePointer<iovec>, count: Int, room: Int) -> Filled {
+    func fill(_ room: IOVectorList) -> Filled {
         guard let raw = socket?.raw else { return .blocked }
-        switch unsafe Socket.read(raw, parts, count: count) {
+        switch room.read(from: raw) {
         case .bytes(let bytes):
-            if bytes == room {
+            let isFull = bytes == room.byteCount
+            if isFull {
                 slots = min(slots * 4, TunnelConnection.slotsMax)
             } else {
-                slots = max(1, (bytes + TunnelConnection.slotPayload - 1) / TunnelConnection.slotPayload)
+                // A short read has drained the socket: the next edge tells of more.
+                socketReadable = socketClosing
+                slots = 1 + bytes / TunnelConnection.slotPayload
             }
             observer?.relayed(toSocket: 0, fromSocket: bytes)
-            return .bytes(bytes, more: bytes == room)
+            return .bytes(bytes, more: socketReadable)
         case .wouldBlock:
             socketReadable = false
             return .blocked

@@ -1,7 +1,11 @@
+internal import Reactor
+internal import TLS
+
 /// The scratch memory of one worker: nothing in it outlives one call from the loop.
 ///
 /// One large buffer per worker and purpose instead of one per connection: reads of 256 KiB were
 /// measured fastest, and an idle connection then holds none (MEASURED.md).
+@safe
 package final class WorkerBuffers {
     /// Bytes read or written at once.
     package static let scratchBytes = 256 * 1024
@@ -9,6 +13,22 @@ package final class WorkerBuffers {
     let received: UnsafeMutableRawBufferPointer
     let opened: UnsafeMutableRawBufferPointer
     let framed: UnsafeMutableRawBufferPointer
+    /// Ciphertext of the session that is writing now; sent or set aside before the call ends.
+    let sealed = OutputBuffer()
+    /// Pieces of `opened` on their way to one socket.
+    let gathered = IOVectorList(capacity: 64)
+    /// Frame slots in `framed` to read one socket into.
+    let slots = IOVectorList(capacity: TunnelConnection.slotsMax)
+
+    /// Reads ciphertext from a socket into `received`.
+    func read(_ socket: Int32) -> Transfer {
+        unsafe Socket.read(socket, received)
+    }
+
+    /// The framing scratch as HTTP writes into it.
+    var framedElements: UnsafeMutableBufferPointer<UInt8> {
+        unsafe framed.bindMemory(to: UInt8.self)
+    }
 
     /// Allocates the buffers of one worker.
     package init() {
@@ -24,6 +44,6 @@ package final class WorkerBuffers {
     }
 
     private static func allocate() -> UnsafeMutableRawBufferPointer {
-        unsafe UnsafeMutableRawBufferPointer.allocate(byteCount: scratchBytes, alignment: 4096)
+        UnsafeMutableRawBufferPointer.allocate(byteCount: scratchBytes, alignment: 4096)
     }
 }

@@ -1,2 +1,0 @@
-// Header-only: see include/COpenSSL.h.
-#include "COpenSSL.h"

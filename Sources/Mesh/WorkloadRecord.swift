@@ -1,0 +1,94 @@
+/// One workload of a snapshot with what is worth computing once.
+///
+/// Lookups hand out this object instead of copying the workload. The same object stands in
+/// successive snapshots for as long as neither the workload nor a policy that applies to it
+/// changes, so `===` tells cheaply whether anything needs another look.
+package final class WorkloadRecord: Sendable {
+    package let workload: Workload
+    /// The identity its certificate carries.
+    package let identity: SPIFFEID
+    /// The identity as policies compare it, without a scheme.
+    package let principal: String
+    /// The policies that apply to connections to it.
+    package let policies: PolicySet
+
+    init(_ workload: Workload, policies: PolicySet) {
+        self.workload = workload
+        self.identity = workload.identity
+        self.principal = workload.identity.principal
+        self.policies = policies
+    }
+
+    /// Whether this one answers for an address that `other` has too (PROTOCOL.md §4.3).
+    ///
+    /// Pod with HBONE before pod before HBONE before others; then the healthy one, because an
+    /// address is soon another pod's; then the smaller uid, so that all nodes agree.
+    func isPreferred(to other: WorkloadRecord) -> Bool {
+        if addressRank != other.addressRank { return addressRank > other.addressRank }
+        let isHealthy = workload.status == .healthy
+        if isHealthy != (other.workload.status == .healthy) { return isHealthy }
+        return workload.uid < other.workload.uid
+    }
+
+    private var addressRank: Int {
+        let isPod = workload.uid.utf8.split(separator: UInt8(ascii: "/")).contains {
+            $0.elementsEqual("Pod".utf8)
+        }
+        return (isPod ? 2 : 0) + (workload.tunnelProtocol == .hbone ? 1 : 0)
+    }
+}
+
+/// A workload as a member of one service.
+package struct Endpoint: Sendable {
+    package let workload: WorkloadRecord
+    /// Where the service's ports lead at this workload.
+    package let ports: [ServicePort]
+
+    func isSame(as other: Endpoint) -> Bool {
+        workload === other.workload && ports == other.ports
+    }
+}
+
+/// One service of a snapshot with its endpoints.
+///
+/// The same object stands in successive snapshots while neither it nor an endpoint changes.
+package final class ServiceRecord: Sendable {
+    package let service: Service
+    /// The service's key `ns/hostname`.
+    package let key: String
+    /// All members, healthy or not, in the order of the state.
+    package let endpoints: [Endpoint]
+    /// The extra identities its endpoints may present; those that are no SPIFFE id are left out.
+    package let subjectIdentities: [SPIFFEID]
+
+    init(_ service: Service, endpoints: [Endpoint]) {
+        self.service = service
+        self.key = service.key
+        self.endpoints = endpoints
+        self.subjectIdentities = service.subjectAltNames.compactMap { SPIFFEID(uri: $0) }
+    }
+
+    /// Whether a client of `namespace` may see it.
+    package func isVisible(to namespace: String) -> Bool {
+        switch service.visibility {
+        case .everywhere: true
+        case .namespace: service.namespace == namespace
+        }
+    }
+
+    /// How strongly a client of `namespace` prefers it among services that share an address.
+    func preference(of namespace: String) -> Int {
+        (service.namespace == namespace ? 2 : 0) + (service.canonical ? 1 : 0)
+    }
+}
+
+/// An address on a network: what a workload or service answers to.
+package struct NetworkAddress: Hashable, Sendable {
+    package let network: String
+    package let address: IPAddress
+
+    package init(network: String, address: IPAddress) {
+        self.network = network
+        self.address = address
+    }
+}

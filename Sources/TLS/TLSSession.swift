@@ -1,0 +1,151 @@
+internal import COpenSSL
+
+/// What a read of a session came to.
+package enum ReadOutcome: Sendable {
+    /// So many bytes of plaintext; read again, there may be more.
+    case bytes(Int)
+    /// The handshake is done and the peer accepted; told once, read again.
+    case handshakeDone
+    /// Everything fed was used up; the borrowed ciphertext is free again.
+    case needMore
+    /// The peer closed its side properly (close_notify).
+    case closed
+    /// The session is over; an alert may wait in the output.
+    case failed(TLSError)
+}
+
+/// One TLS connection without a socket: ciphertext is fed and read, plaintext written and sealed.
+///
+/// Belongs to one thread. A client's first `read` makes the ClientHello. What is to be sent is
+/// appended to the output given with each call, by reads too (handshake, key updates, alerts), so
+/// send it after every call, also after a failure. An idle session holds no record buffers.
+@safe
+package final class TLSSession {
+    private let handle: OpaquePointer
+    private let context: TLSContext
+    private let expectation: PeerExpectation
+    private var refusal: TLSError?
+    /// Who the peer proved to be, once the handshake is done.
+    package private(set) var peer: PeerIdentity?
+    /// Whether the handshake is done and data may be written.
+    package private(set) var isEstablished = false
+
+    /// Starts a session in the context's role that accepts only the peers expected.
+    package init(context: TLSContext, expecting: PeerExpectation) throws(TLSError) {
+        // The judge is called by `read` only, with the owner set below.
+        guard
+            let handle = unsafe ambit_session_make(
+                context.handle,
+                context.role == .server ? 1 : 0,
+                judgePeer
+            )
+        else { throw .library(libraryError("cannot make a TLS session")) }
+        unsafe self.handle = handle
+        self.context = context
+        self.expectation = expecting
+    }
+
+    deinit {
+        unsafe ambit_session_free(handle)
+    }
+
+    /// The peer's SPIFFE URI, once the handshake is done.
+    package var peerIdentity: String? { peer?.uri }
+
+    /// Lends ciphertext that came in; it must stay in place until a read returns `needMore`,
+    /// `closed` or `failed`, or the session is gone.
+    package func feed(_ ciphertext: UnsafeRawBufferPointer) {
+        precondition(unsafe ambit_session_unread(handle) == 0, "fed before all was read")
+        unsafe ambit_session_feed(handle, ciphertext.baseAddress, ciphertext.count)
+    }
+
+    /// Goes on with the handshake, or opens as many records as were fed and fit.
+    ///
+    /// Keep calling until `needMore`. With 16 KiB more room than was fed, one call returns it all.
+    package func read(
+        into plaintext: UnsafeMutableRawBufferPointer,
+        output: OutputBuffer
+    ) -> ReadOutcome {
+        var got = 0
+        let owner = unsafe Unmanaged.passUnretained(self).toOpaque()
+        let outcome = unsafe ambit_session_read(
+            handle,
+            owner,
+            plaintext.baseAddress,
+            plaintext.count,
+            &got,
+            output.output
+        )
+        switch Int(outcome) {
+        case AMBIT_BYTES: return .bytes(got)
+        case AMBIT_NEED_MORE: return .needMore
+        case AMBIT_HANDSHAKE_DONE:
+            isEstablished = true
+            return .handshakeDone
+        case AMBIT_CLOSED: return .closed
+        default: return .failed(failure())
+        }
+    }
+
+    /// Seals plaintext in records of 16384 bytes and a last shorter one, into the output.
+    ///
+    /// Takes everything or fails; returns why.
+    package func write(_ plaintext: UnsafeRawBufferPointer, output: OutputBuffer) -> TLSError? {
+        guard isEstablished else { return .notEstablished }
+        let ok = unsafe ambit_session_write(
+            handle,
+            plaintext.baseAddress,
+            plaintext.count,
+            output.output
+        )
+        return ok == 1 ? nil : failure()
+    }
+
+    /// Says to the peer that nothing more comes (close_notify); reading goes on.
+    package func close(output: OutputBuffer) {
+        unsafe ambit_session_close(handle, output.output)
+    }
+
+    /// Asks both sides to change traffic keys with the next write.
+    package func updateKeys() -> Bool {
+        unsafe isEstablished && ambit_session_update_keys(handle) == 1
+    }
+
+    /// What was agreed on, by OpenSSL's names; empty before the handshake is done.
+    package var negotiated: (version: String, cipher: String, group: String) {
+        unsafe (
+            String(cString: ambit_session_version(handle)),
+            String(cString: ambit_session_cipher(handle)),
+            String(cString: ambit_session_group(handle))
+        )
+    }
+
+    /// Whether the session went on from an earlier one, which must never be.
+    package var wasResumed: Bool { unsafe ambit_session_was_resumed(handle) == 1 }
+
+    /// Decides on a leaf whose chain is good; called by OpenSSL within `read`.
+    fileprivate func judge(_ leaf: Certificate) -> Bool {
+        do {
+            peer = try verifyPeer(leaf, seenBy: context.role, expecting: expectation)
+            return true
+        } catch {
+            refusal = error
+            return false
+        }
+    }
+
+    private func failure() -> TLSError {
+        peer = nil
+        isEstablished = false
+        var failure = ambit_failure()
+        unsafe ambit_session_failure(handle, &failure)
+        return TLSError(failure, refusal: refusal)
+    }
+}
+
+/// Called by OpenSSL's verification, through COpenSSL, on the thread inside `TLSSession.read`.
+private func judgePeer(_ owner: UnsafeMutableRawPointer?, _ leaf: OpaquePointer?) -> Int32 {
+    guard let owner = unsafe owner, let leaf = unsafe leaf else { return 0 }
+    let session = unsafe Unmanaged<TLSSession>.fromOpaque(owner).takeUnretainedValue()
+    return unsafe session.judge(Certificate(sharing: leaf)) ? 1 : 0
+}
