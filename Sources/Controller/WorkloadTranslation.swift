@@ -1,0 +1,137 @@
+package import Kubernetes
+package import Mesh
+
+/// One pod or outside endpoint as a workload (PROTOCOL.md §2.2).
+///
+/// Each function reads only what its workload depends on, so that one change costs one workload.
+package struct WorkloadTranslation: Sendable {
+    private let settings: MeshSettings
+    private let services: ServiceTranslation
+
+    package init(settings: MeshSettings) {
+        self.settings = settings
+        self.services = ServiceTranslation(settings: settings)
+    }
+
+    /// The workload of a pod; nil when it has ended or has no address yet.
+    ///
+    /// `candidates` are the services of its namespace; of them those that select it are taken.
+    package func workload(
+        _ pod: Pod,
+        isEnrolled: Bool,
+        node: Kubernetes.Node?,
+        services candidates: [Kubernetes.Service],
+        policies: PolicyTranslation
+    ) -> Workload? {
+        let addresses =
+            pod.addresses.isEmpty && pod.usesHostNetwork
+            ? pod.hostAddresses : pod.addresses
+        guard !addresses.isEmpty, pod.phase != .succeeded, pod.phase != .failed else { return nil }
+        let (name, namespace) = (pod.metadata.name, pod.metadata.namespace)
+        var workload = Workload(
+            uid: "\(settings.clusterID)//Pod/\(namespace)/\(name)",
+            name: name,
+            namespace: namespace
+        )
+        workload.addresses = addresses
+        workload.network = settings.network
+        workload.tunnelProtocol = isEnrolled ? .hbone : .none
+        workload.trustDomain = settings.trustDomain
+        workload.serviceAccount = pod.serviceAccountName
+        workload.node = pod.nodeName
+        workload.clusterID = settings.clusterID
+        let owner = Owner(of: pod)
+        workload.workloadName = owner.name
+        workload.kind = owner.kind
+        workload.canonicalName = canonicalName(pod.metadata.labels) ?? owner.name
+        workload.canonicalRevision = canonicalRevision(pod.metadata.labels)
+        let isReady = pod.isReady ?? settings.assumesReady
+        workload.status = isReady && !pod.metadata.isBeingDeleted ? .healthy : .unhealthy
+        workload.locality = node?.locality ?? Locality()
+        workload.networkMode = pod.usesHostNetwork ? .hostNetwork : .standard
+        if !pod.subdomain.isEmpty {
+            let host = pod.hostname.isEmpty ? name : pod.hostname
+            let domain = services.hostname(namespace: namespace, name: pod.subdomain)
+            workload.hostname = host + "." + domain
+        }
+        for service in candidates where selects(service, pod) {
+            let key = services.key(namespace: namespace, name: service.metadata.name)
+            workload.services[key] = ports(of: service, at: pod)
+        }
+        workload.authorizationPolicies = policies.policyKeys(
+            labels: pod.metadata.labels,
+            namespace: namespace
+        )
+        return workload
+    }
+
+    private func selects(_ service: Kubernetes.Service, _ pod: Pod) -> Bool {
+        !service.selector.isEmpty && !service.isExternalName
+            && service.metadata.namespace == pod.metadata.namespace
+            && LabelSelector(matchLabels: service.selector).selects(pod.metadata.labels)
+    }
+
+    // A named port that the pod does not have is left out: the pod does not serve it.
+    private func ports(of service: Kubernetes.Service, at pod: Pod) -> [ServicePort] {
+        service.ports.filter { $0.transport == .tcp }.compactMap { port in
+            pod.number(of: port.targetPort).map {
+                ServicePort(servicePort: port.port, targetPort: $0)
+            }
+        }
+    }
+
+    private func canonicalName(_ labels: [String: String]) -> String? {
+        ["service.istio.io/canonical-name", "app.kubernetes.io/name", "app"]
+            .lazy.compactMap { labels[$0] }.first { !$0.isEmpty }
+    }
+
+    private func canonicalRevision(_ labels: [String: String]) -> String {
+        ["service.istio.io/canonical-revision", "app.kubernetes.io/version", "version"]
+            .lazy.compactMap { labels[$0] }.first { !$0.isEmpty } ?? "latest"
+    }
+
+    // MARK: Endpoint slices
+
+    /// The ports a slice gives its endpoints for a service: those whose names agree.
+    package func ports(
+        of service: Kubernetes.Service,
+        in slice: EndpointSlice
+    ) -> [ServicePort] {
+        service.ports.filter { $0.transport == .tcp }.compactMap { port in
+            slice.ports.first { $0.name == port.name && $0.transport == .tcp }.map {
+                ServicePort(servicePort: port.port, targetPort: $0.port)
+            }
+        }
+    }
+
+    /// The workload of an endpoint that is no pod: reached in the clear, without identity.
+    package func workload(
+        _ endpoint: EndpointSlice.Endpoint,
+        of slice: EndpointSlice,
+        for service: Kubernetes.Service,
+        node: Kubernetes.Node?
+    ) -> Workload? {
+        guard let address = endpoint.addresses.first else { return nil }
+        let (name, namespace) = (slice.metadata.name, slice.metadata.namespace)
+        var workload = Workload(
+            uid: "\(settings.clusterID)/discovery.k8s.io/EndpointSlice/\(namespace)/\(name)"
+                + "/\(address)",
+            name: name,
+            namespace: namespace
+        )
+        workload.addresses = endpoint.addresses
+        workload.network = settings.network
+        workload.trustDomain = settings.trustDomain
+        workload.node = endpoint.nodeName
+        workload.clusterID = settings.clusterID
+        workload.workloadName = service.metadata.name
+        workload.canonicalName = service.metadata.name
+        workload.canonicalRevision = "latest"
+        workload.status = endpoint.isReady ? .healthy : .unhealthy
+        workload.locality = node?.locality ?? Locality()
+        if !endpoint.zone.isEmpty { workload.locality.zone = endpoint.zone }
+        let key = services.key(namespace: namespace, name: service.metadata.name)
+        workload.services[key] = ports(of: service, in: slice)
+        return workload
+    }
+}

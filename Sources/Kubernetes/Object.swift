@@ -1,0 +1,88 @@
+/// A Kubernetes object of a kind that is read here, with only the fields that are used.
+package protocol Object: Sendable, Equatable {
+    /// The kind and the API groups it is read from.
+    static var objectType: ObjectType { get }
+    var metadata: ObjectMeta { get set }
+    /// Reads the object from its root; unknown fields are left out.
+    init(_ root: Field) throws(FieldError)
+}
+
+extension Object {
+    /// What names the object among all others.
+    package var key: ObjectKey {
+        ObjectKey(
+            kind: Self.objectType.kind,
+            namespace: metadata.namespace,
+            name: metadata.name
+        )
+    }
+}
+
+/// What Kubernetes calls a kind of object, and where it is served.
+package struct ObjectType: Sendable, Hashable {
+    package let kind: String
+    /// `group/version` for each API it is read from; the core group has no slash.
+    package let apiVersions: [String]
+    /// Whether objects of the kind live in a namespace.
+    package let isNamespaced: Bool
+
+    package init(kind: String, apiVersions: [String], isNamespaced: Bool = true) {
+        self.kind = kind
+        self.apiVersions = apiVersions
+        self.isNamespaced = isNamespaced
+    }
+}
+
+/// The kinds that are read here.
+package enum ObjectKind: Sendable, Hashable, CaseIterable {
+    case namespace
+    case node
+    case serviceAccount
+    case pod
+    case service
+    case endpointSlice
+    case authorizationPolicy
+    case peerAuthentication
+
+    /// The kind an object says it is; nil when it is none of these.
+    package init?(kind: String, apiVersion: String) {
+        let match = Self.allCases.first {
+            $0.objectType.kind == kind && $0.objectType.apiVersions.contains(apiVersion)
+        }
+        guard let match else { return nil }
+        self = match
+    }
+
+    /// The kind's name and APIs.
+    package var objectType: ObjectType {
+        switch self {
+        case .namespace: Namespace.objectType
+        case .node: Node.objectType
+        case .serviceAccount: ServiceAccount.objectType
+        case .pod: Pod.objectType
+        case .service: Service.objectType
+        case .endpointSlice: EndpointSlice.objectType
+        case .authorizationPolicy: AuthorizationPolicy.objectType
+        case .peerAuthentication: PeerAuthentication.objectType
+        }
+    }
+}
+
+/// The kind, namespace and name of one object.
+package struct ObjectKey: Sendable, Hashable, CustomStringConvertible {
+    package let kind: String
+    /// Empty for a cluster-scoped object.
+    package let namespace: String
+    package let name: String
+
+    package init(kind: String, namespace: String, name: String) {
+        self.kind = kind
+        self.namespace = namespace
+        self.name = name
+    }
+
+    /// Such as `Pod shop/web` or `Namespace shop`.
+    package var description: String {
+        namespace.isEmpty ? "\(kind) \(name)" : "\(kind) \(namespace)/\(name)"
+    }
+}

@@ -1,0 +1,10 @@
+/// A service account: with its namespace, the identity of the pods that run under it.
+package struct ServiceAccount: Object {
+    package static let objectType = ObjectType(kind: "ServiceAccount", apiVersions: ["v1"])
+
+    package var metadata: ObjectMeta
+
+    package init(_ root: Field) throws(FieldError) {
+        metadata = try ObjectMeta(root, isNamespaced: true, nameRule: .subdomain)
+    }
+}
