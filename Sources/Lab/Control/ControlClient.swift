@@ -64,6 +64,9 @@ package final class ControlClient {
         }
     }
 
+    /// Whether an answer was received along with the one before it.
+    var hasReply: Bool { reader.hasFrame }
+
     /// Sends a request and waits for its answer.
     @discardableResult
     package func call(_ request: Request, descriptors: [Int32] = []) throws(LabError) -> Reply {

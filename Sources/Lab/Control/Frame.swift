@@ -12,6 +12,12 @@ struct FrameReader {
         buffer += bytes
     }
 
+    /// Whether a complete frame waits.
+    var hasFrame: Bool {
+        guard buffer.count >= 4 else { return false }
+        return buffer.count >= 4 + buffer.prefix(4).reduce(0) { $0 << 8 | Int($1) }
+    }
+
     /// Takes the next complete frame; nil when more bytes are needed.
     mutating func next() throws(LabError) -> [UInt8]? {
         guard buffer.count >= 4 else { return nil }

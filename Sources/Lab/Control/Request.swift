@@ -22,6 +22,8 @@ package enum Request: Codable, Sendable {
     case node(String, NodeAction)
     /// The lab ends when this connection does.
     case attach
+    /// The lab no longer ends with this connection.
+    case detach
     /// Ends the lab.
     case down
 }

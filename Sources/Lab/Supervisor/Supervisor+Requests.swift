@@ -33,6 +33,9 @@ extension Supervisor {
             case .attach:
                 connection.isAttached = true
                 connection.reply(Reply())
+            case .detach:
+                connection.isAttached = false
+                connection.reply(Reply())
             case .down:
                 connection.reply(Reply())
                 loop.stop()
