@@ -3,9 +3,8 @@ package import Mesh
 
 /// Kubernetes objects as a mesh: the state all nodes share and the pods each node captures.
 package struct Translation: Sendable {
-    package private(set) var workloads: [Workload] = []
-    package private(set) var services: [Mesh.Service] = []
-    package private(set) var policies: [Policy] = []
+    /// Workloads, services and policies, the same for every node.
+    package private(set) var state = MeshState()
     /// The enrolled pods of each node by node name; the network namespace paths are left empty.
     package private(set) var localPods: [String: [LocalPod]] = [:]
     /// Objects that are not in the state because they were not understood. A caller that has a
@@ -40,7 +39,7 @@ package func translate(_ objects: ObjectSet, settings: MeshSettings) -> Translat
 
 extension Translation {
     fileprivate mutating func add(_ translated: PolicyTranslation) {
-        policies = translated.policies
+        state.policies = translated.policies
         refusals += translated.refusals
         warnings += translated.warnings
     }
@@ -48,7 +47,7 @@ extension Translation {
     fileprivate mutating func addServices(_ objects: [Kubernetes.Service]) {
         for object in objects {
             if let service = serviceTranslation.service(object) {
-                services.append(service)
+                state.services.append(service)
             } else {
                 warnings.append(
                     Finding(
@@ -83,7 +82,7 @@ extension Translation {
                 policies: policies
             )
             guard let workload else { continue }
-            workloads.append(workload)
+            state.workloads.append(workload)
             if enrolment.isEnrolled, !pod.nodeName.isEmpty {
                 localPods[pod.nodeName, default: []].append(LocalPod(pod, enrolment))
             }
@@ -108,7 +107,7 @@ extension Translation {
         )
         var workloadByPod: [String: Int] = [:]
         var workloadByAddress: [IPAddress: Int] = [:]
-        for (index, workload) in workloads.enumerated() {
+        for (index, workload) in state.workloads.enumerated() {
             workloadByPod[workload.namespace + "/" + workload.name] = index
             guard workload.networkMode == .standard else { continue }
             for address in workload.addresses { workloadByAddress[address] = index }
@@ -128,7 +127,7 @@ extension Translation {
                     ?? endpoint.addresses.lazy.compactMap { workloadByAddress[$0] }.first
                 if let index {
                     let ports = translation.ports(of: service, in: slice)
-                    merge(ports, into: &workloads[index].services[key, default: []])
+                    merge(ports, into: &state.workloads[index].services[key, default: []])
                 } else if pod == nil,
                     let workload = translation.workload(
                         endpoint,
@@ -137,7 +136,7 @@ extension Translation {
                         node: nodes[endpoint.nodeName]
                     )
                 {
-                    workloads.append(workload)
+                    state.workloads.append(workload)
                 }
             }
         }

@@ -16,7 +16,10 @@ struct CaptureCommand: ParsableCommand {
     @Option(help: "Only what crosses this node's end of the wire.")
     var node: String?
 
-    @Option(name: [.customShort("w"), .long], help: "The pcap file to write; - is standard output.")
+    @Option(
+        name: [.customShort("w"), .long],
+        help: "The pcap file to write; - is standard output."
+    )
     var write: String?
 
     @Option(help: "How long.")
@@ -40,7 +43,9 @@ struct CaptureCommand: ParsableCommand {
             tell("capturing")
             let bounds = PacketCapture.Bounds(seconds: seconds, count: count)
             let totals = try capture.run(within: bounds, stoppingAt: stop) {
-                time, frame, length throws(LabError) in
+                time,
+                frame,
+                length throws(LabError) in
                 if let file {
                     let record = PacketFile.record(time: time, frame: frame, length: length)
                     try Output.write(record, to: file)

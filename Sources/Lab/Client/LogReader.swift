@@ -28,7 +28,7 @@ package struct LogReader: ~Copyable {
                 }
                 rewindIfTurnedOver()
             } while following && !waitToRead([client.raw], milliseconds: Self.interval)
-        } catch where error.code == EPIPE {
+        } catch  where error.code == EPIPE {
             return
         } catch {
             throw LabError("cannot read the log", error)

@@ -120,9 +120,8 @@ package enum PacketFile {
 
     /// A frame's record.
     ///
-    /// - Parameters:
-    ///   - time: Nanoseconds since 1970.
-    ///   - length: The frame's length on the wire, which may be more than what was kept.
+    /// The time is in nanoseconds since 1970; the length is what was on the wire, which may be
+    /// more than what was kept.
     package static func record(time: UInt64, frame: [UInt8], length: Int) -> [UInt8] {
         words([
             UInt32(truncatingIfNeeded: time / 1_000_000_000),

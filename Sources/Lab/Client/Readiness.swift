@@ -7,7 +7,7 @@ package struct Readiness {
     private let client: ControlClient
     private let limit: UInt64
 
-    /// - Parameter seconds: How long to wait before it is a failure.
+    /// Waits so many seconds at most, in all.
     package init(_ client: ControlClient, seconds: UInt64) {
         self.client = client
         limit = monotonicTime() &+ seconds &* 1_000_000_000

@@ -150,7 +150,9 @@ extension Assignments {
             if objects.pods[position].nodeName.isEmpty {
                 let chosen =
                     placements[key].map(\.node)
-                    ?? objects.nodes.map(\.metadata.name).min { load[$0, default: 0] < load[$1, default: 0] }
+                    ?? objects.nodes.map(\.metadata.name).min {
+                        load[$0, default: 0] < load[$1, default: 0]
+                    }
                 guard let chosen else {
                     throw LabError(.data, "Pod \(key): there is no Node to run it")
                 }

@@ -23,8 +23,10 @@ final class LogFile {
         _ = try? Calls.write(descriptor.raw, Array((line + "\n").utf8)[...])
     }
 
-    /// Turns the log over when it is too long. Writers keep their descriptor, so it is copied and
-    /// emptied; what is written in between is lost.
+    /// Turns the log over when it is too long.
+    ///
+    /// Writers keep their descriptor, so it is copied and emptied; what is written in between is
+    /// lost.
     func bound() {
         var status = stat()
         guard unsafe fstat(descriptor.raw, &status) == 0, status.st_size > Self.bytesMax else {

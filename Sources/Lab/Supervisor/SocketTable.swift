@@ -4,7 +4,7 @@ internal import Foundation
 enum SocketTable {
     /// The inodes of the TCP sockets that listen on a port in the namespace of a process.
     ///
-    /// - Parameter process: Its number, or `thread-self` for the calling thread's namespace.
+    /// The process is a number, or `thread-self` for the calling thread's namespace.
     static func listeners(port: UInt16, of process: String) -> Set<UInt64> {
         var found: Set<UInt64> = []
         for table in ["tcp", "tcp6"] {

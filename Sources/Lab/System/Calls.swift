@@ -157,7 +157,9 @@ enum Calls {
         try writeAll(file.raw, Array(value.utf8))
     }
 
-    /// Sends a signal; a process that is gone is no error. A negative id names its group.
+    /// Sends a signal; a process that is gone is no error.
+    ///
+    /// A negative id names a process group.
     static func signal(_ process: Int32, _ number: Int32) {
         _ = kill(process, number)
     }

@@ -16,10 +16,9 @@ struct PodNamespaces: ~Copyable {
 
     /// Makes the namespaces; no process stays behind.
     ///
-    /// - Parameters:
-    ///   - shared: The network namespace to join instead of a new one, for host-network pods.
-    ///   - hidden: The mount point of the lab's own files, which pods must not see; were it to
-    ///     stay, each pod would also keep the namespaces of all others alive.
+    /// A host-network pod shares a network namespace instead of having a new one. What is hidden
+    /// is the mount point of the lab's own files, which pods must not see; were it to stay, each
+    /// pod would also keep the namespaces of all others alive.
     init(
         hostname name: String,
         sharing shared: Int32? = nil,
