@@ -75,12 +75,7 @@ package struct Cluster: Sendable {
             filled.pods[index].metadata.uid = plan.pods[index].uid
         }
         assignments.forget(allBut: filled)
-        let state = MeshState(
-            workloads: translation.workloads,
-            services: translation.services,
-            policies: translation.policies
-        )
-        plan.meshState = state.json.pretty()
+        plan.meshState = translation.state.json.pretty()
         let uids = Dictionary(
             plan.pods.map { ($0.key, $0.uid) },
             uniquingKeysWith: { _, last in last }

@@ -64,9 +64,7 @@ func withCStrings<T>(
 ) -> T {
     var pointers = unsafe strings.map { unsafe strdup($0) }
     unsafe pointers.append(nil)
-    defer {
-        for unsafepointer in unsafe pointers { unsafe free(pointer) }
-    }
+    defer { unsafe pointers.forEach { unsafe free($0) } }
     return unsafe pointers.withUnsafeBufferPointer { buffer in
         guard let base = buffer.baseAddress else { preconditionFailure("an empty array") }
         return unsafe body(base)
