@@ -60,12 +60,19 @@ package final class ServiceRecord: Sendable {
     package let endpoints: [Endpoint]
     /// The extra identities its endpoints may present; those that are no SPIFFE id are left out.
     package let subjectIdentities: [SPIFFEID]
+    /// Every port it can be dialled on, as it or an endpoint says.
+    package let servicePorts: Set<UInt16>
 
     init(_ service: Service, endpoints: [Endpoint]) {
         self.service = service
         self.key = service.key
         self.endpoints = endpoints
         self.subjectIdentities = service.subjectAltNames.compactMap { SPIFFEID(uri: $0) }
+        var ports = Set(service.ports.map(\.servicePort))
+        for endpoint in endpoints {
+            for port in endpoint.ports { ports.insert(port.servicePort) }
+        }
+        self.servicePorts = ports
     }
 
     /// Whether a client of `namespace` may see it.

@@ -1,0 +1,109 @@
+package import Mesh
+package import Telemetry
+
+/// What an operator decides for a node: read once, before anything is bound, and then immutable.
+///
+/// Each value comes from the strongest place that gives it: a flag, else the environment, else the
+/// file, else the default. Times are in milliseconds.
+package struct NodeConfiguration: Sendable, Equatable {
+    /// How two pods of one node talk.
+    package enum SameNode: String, Sendable, CaseIterable {
+        /// Socket to socket in this process, under the same policy.
+        case splice
+        /// Through a tunnel, as to another node.
+        case encrypt
+    }
+
+    package var nodeName = ""
+    package var meshStatePath = ""
+    package var podsPath = ""
+    package var signerSocketPath = ""
+    package var trustDomain = "cluster.local"
+    package var clusterID = "Kubernetes"
+    package var network = ""
+    package var clusterDomain = "cluster.local"
+
+    /// Data path threads; 0 means one for each processor.
+    package var workerThreads = 0
+    package var sameNode = SameNode.splice
+    package var preservesClientAddress = true
+    package var answersDNS = true
+    package var dnsTimeoutMilliseconds: UInt64 = 5000
+    /// Forwarded DNS queries that may wait for an answer, in each worker.
+    package var dnsPendingMax = 1024
+
+    package var connectTimeoutMilliseconds: UInt64 = 10_000
+    package var handshakeTimeoutMilliseconds: UInt64 = 10_000
+    /// Endpoints that are tried before a connection is refused.
+    package var dialAttemptsMax = 3
+    package var handshakesPerPodMax = 256
+    package var connectionsPerPodMax = 65_536
+    package var streamsPerConnectionMax = 100
+    package var idleTunnelTimeoutMilliseconds: UInt64 = 300_000
+    package var pingIntervalMilliseconds: UInt64 = 10_000
+    package var pingTimeoutMilliseconds: UInt64 = 20_000
+    package var drainDeadlineMilliseconds: UInt64 = 30_000
+
+    package var certificateLifetimeMilliseconds: UInt64 = 24 * 3_600_000
+
+    /// Always a loopback address.
+    package var adminAddress = SocketAddress(IPAddress(v4: 0x7F00_0001), 15_000)
+    package var metricsAddress = SocketAddress(IPAddress(v6High: 0, low: 0), 15_020)
+    package var readinessAddress = SocketAddress(IPAddress(v6High: 0, low: 0), 15_021)
+
+    package var logLevels = LogLevels()
+    package var logFormat = LogFormat.text
+    package var logQueueBytesMax = 1 << 20
+    package var writesAccessLog = true
+    package var metricSeriesMax = 10_000
+    package var metricGraceMilliseconds: UInt64 = 300_000
+
+    /// The defaults; a node's name and its files have none.
+    package init() {}
+}
+
+/// What is wrong with a configuration, all of it at once.
+package struct ConfigurationFailure: Error, Equatable, CustomStringConvertible {
+    /// The exit status of a program that was started with it: EX_USAGE of sysexits.
+    package static let exitStatus: Int32 = 64
+
+    /// One thing that is wrong.
+    package struct Problem: Sendable, Equatable, CustomStringConvertible {
+        /// The key, or the argument or file where there is none.
+        package let key: String
+        package let reason: String
+        /// Where the value stands; nil when it stands nowhere.
+        package let origin: NodeConfiguration.Origin?
+
+        /// One line: the key, the reason and the place.
+        package var description: String {
+            guard let origin else { return "\(key): \(reason)" }
+            return "\(key): \(reason) (\(origin))"
+        }
+    }
+
+    package let problems: [Problem]
+
+    /// One line for each problem.
+    package var description: String {
+        problems.map(\.description).joined(separator: "\n")
+    }
+}
+
+extension NodeConfiguration {
+    /// Where a value was given.
+    package enum Origin: Sendable, Equatable, CustomStringConvertible {
+        case file(path: String, line: Int)
+        case environment(String)
+        case flag(String)
+
+        /// The place, as a message names it.
+        package var description: String {
+            switch self {
+            case .file(let path, let line): "\(path):\(line)"
+            case .environment(let name): "environment variable \(name)"
+            case .flag(let name): "flag \(name)"
+            }
+        }
+    }
+}
