@@ -83,7 +83,10 @@ let package = Package(
         module("Controller", ["JSON", "Kubernetes", "Mesh"]),
         module(
             "Lab",
-            ["Controller", "Identity", "JSON", "Kubernetes", "Mesh", "Netlink", "Reactor", "TLS"]
+            [
+                "CLinux", "Controller", "DNS", "Identity", "JSON", "Kubernetes", "Mesh", "Netlink",
+                "Reactor", "TLS",
+            ]
         ),
         program("ambit", ["Lab", arguments]),
 
