@@ -29,10 +29,13 @@ package final class PolicyGroup: Sendable {
     static let empty = PolicyGroup([])
 
     func hasSameRecords(as other: PolicyGroup) -> Bool {
-        deny.elementsEqual(other.deny, by: ===)
-            && allow.elementsEqual(other.allow, by: ===)
-            && dryRunDeny.elementsEqual(other.dryRunDeny, by: ===)
-            && dryRunAllow.elementsEqual(other.dryRunAllow, by: ===)
+        let isSame = { (one: PolicyRecord, two: PolicyRecord) in
+            one === two || one.policy == two.policy
+        }
+        return deny.elementsEqual(other.deny, by: isSame)
+            && allow.elementsEqual(other.allow, by: isSame)
+            && dryRunDeny.elementsEqual(other.dryRunDeny, by: isSame)
+            && dryRunAllow.elementsEqual(other.dryRunAllow, by: isSame)
     }
 }
 

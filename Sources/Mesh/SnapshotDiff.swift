@@ -37,8 +37,26 @@ package struct SnapshotDiff: Sendable {
             }
             noteVacated(before, from: old, to: new)
         }
-        for after in new.workloads where old.workload(uid: after.workload.uid) == nil {
-            arrived.insert(after.workload.uid)
+        for after in new.workloads {
+            let before = old.workload(uid: after.workload.uid)
+            if before == nil { arrived.insert(after.workload.uid) }
+            if before !== after { noteTaken(by: after, from: old, to: new) }
+        }
+    }
+
+    /// Addresses of workloads that did not change themselves but are another's now.
+    private mutating func noteTaken(
+        by after: WorkloadRecord,
+        from old: Snapshot,
+        to new: Snapshot
+    ) {
+        let network = after.workload.network
+        for address in after.workload.addresses {
+            guard let before = old.workload(address: address, network: network),
+                before.workload.uid != after.workload.uid,
+                new.workload(address: address, network: network) === after
+            else { continue }
+            vacated.insert(NetworkAddress(network: network, address: address))
         }
     }
 
