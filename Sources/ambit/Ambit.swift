@@ -38,7 +38,7 @@ struct LabCommand: ParsableCommand {
             UpCommand.self, ApplyCommand.self, DeleteCommand.self, PsCommand.self,
             ExecCommand.self, LogsCommand.self, CaptureCommand.self, MetricsCommand.self,
             AdminCommand.self, RestartCommand.self, StopCommand.self, StartCommand.self,
-            CutCommand.self, MendCommand.self, DownCommand.self, SuperviseCommand.self,
+            RotateRootCommand.self, CutCommand.self, MendCommand.self, DownCommand.self, SuperviseCommand.self,
         ]
     )
 }
