@@ -41,7 +41,9 @@ package final class AdminServer {
     private var connections: [ObjectIdentifier: AdminConnection] = [:]
     private var outputBytes = 0
 
-    /// Makes the server; it listens from `start` on. The backend is held.
+    /// Makes the server, which listens once started.
+    ///
+    /// The backend is held.
     package init(
         loop: EventLoop,
         backend: any AdminBackend,
