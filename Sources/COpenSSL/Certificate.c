@@ -168,8 +168,9 @@ int ambit_certificate_read_facts(X509 *certificate, ambit_certificate_facts *fac
     memset(facts, 0, sizeof *facts);
     facts->not_before = unix_time(X509_get0_notBefore(certificate));
     facts->not_after = unix_time(X509_get0_notAfter(certificate));
-    facts->is_authority = X509_check_ca(certificate) != 0;
+    facts->may_sign = X509_check_ca(certificate) != 0;
     uint32_t flags = X509_get_extension_flags(certificate);
+    facts->claims_authority = facts->may_sign || (flags & EXFLAG_CA) != 0;
     if (flags & EXFLAG_INVALID) facts->names_unreadable = 1;
     if (flags & EXFLAG_XKUSAGE) {
         uint32_t usage = X509_get_extended_key_usage(certificate);

@@ -58,6 +58,35 @@ int ambit_trust_add(X509_STORE *trust, X509 *root) {
     return X509_STORE_add_cert(trust, root) == 1;
 }
 
+static int verify_at(X509_STORE_CTX *check, int64_t at, int *depth) {
+    X509_VERIFY_PARAM *parameters = X509_STORE_CTX_get0_param(check);
+    X509_VERIFY_PARAM_set_time(parameters, (time_t)at);
+    X509_VERIFY_PARAM_set_depth(parameters, chain_depth_max);
+    X509_VERIFY_PARAM_set_auth_level(parameters, 2);
+    if (X509_STORE_CTX_set_default(check, "ssl_server") != 1) return X509_V_ERR_UNSPECIFIED;
+    if (X509_verify_cert(check) == 1) return X509_V_OK;
+    *depth = X509_STORE_CTX_get_error_depth(check);
+    int error = X509_STORE_CTX_get_error(check);
+    return error != X509_V_OK ? error : X509_V_ERR_UNSPECIFIED;
+}
+
+int ambit_trust_verify(X509_STORE *trust, X509 *leaf, X509 *const *intermediates, size_t count,
+                       int64_t at, int *depth) {
+    ERR_clear_error();
+    *depth = 0;
+    int error = X509_V_ERR_OUT_OF_MEM;
+    STACK_OF(X509) *others = sk_X509_new_null();
+    X509_STORE_CTX *check = X509_STORE_CTX_new();
+    int ok = others != NULL && check != NULL;
+    for (size_t i = 0; ok && i < count; i++) ok = sk_X509_push(others, intermediates[i]) > 0;
+    if (ok && X509_STORE_CTX_init(check, trust, leaf, others) == 1)
+        error = verify_at(check, at, depth);
+    X509_STORE_CTX_free(check);
+    sk_X509_free(others);
+    ERR_clear_error();
+    return error;
+}
+
 // MARK: contexts
 
 static int choose_h2(SSL *ssl, const unsigned char **chosen, unsigned char *length,

@@ -5,6 +5,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
 #include <openssl/x509_vfy.h>
 #include <stdlib.h>
 #include <string.h>
@@ -145,13 +146,19 @@ int ambit_session_verify(X509_STORE_CTX *store, void *unused) {
         X509_STORE_CTX_set_error(store, X509_V_ERR_UNSPECIFIED);
         return 0;
     }
+    X509 *leaf = X509_STORE_CTX_get0_cert(store);
+    // OpenSSL would call its issuer unknown.
+    if (leaf != NULL && (X509_get_extension_flags(leaf) & EXFLAG_INVALID)) {
+        session->verify_error = X509_V_ERR_INVALID_EXTENSION;
+        X509_STORE_CTX_set_error(store, X509_V_ERR_INVALID_EXTENSION);
+        return 0;
+    }
     if (X509_verify_cert(store) != 1) {
         session->verify_error = X509_STORE_CTX_get_error(store);
         session->verify_depth = X509_STORE_CTX_get_error_depth(store);
         if (session->verify_error == X509_V_OK) session->verify_error = X509_V_ERR_UNSPECIFIED;
         return 0;
     }
-    X509 *leaf = X509_STORE_CTX_get0_cert(store);
     if (leaf == NULL || session->judge(session->owner, leaf) != 1) {
         session->judged_bad = 1;
         // Told to the peer as bad_certificate.
@@ -216,7 +223,7 @@ const char *ambit_verify_text(int verify_error) {
 }
 
 // In the order of TrustFault: other, expired, notYetValid, unknownIssuer, selfSigned, badSignature,
-// badAuthority, tooLong, wrongPurpose, nameConstraint, weak, revoked.
+// badAuthority, tooLong, wrongPurpose, nameConstraint, weak, revoked, malformed.
 int ambit_verify_fault(int verify_error) {
     switch (verify_error) {
     case X509_V_ERR_CERT_HAS_EXPIRED: return 1;
@@ -246,6 +253,8 @@ int ambit_verify_fault(int verify_error) {
     case X509_V_ERR_CA_MD_TOO_WEAK:
     case X509_V_ERR_EC_KEY_EXPLICIT_PARAMS: return 10;
     case X509_V_ERR_CERT_REVOKED: return 11;
+    case X509_V_ERR_INVALID_EXTENSION:
+    case X509_V_ERR_UNHANDLED_CRITICAL_EXTENSION: return 12;
     default: return 0;
     }
 }

@@ -233,7 +233,7 @@ extension NodeConfiguration {
             "log-queue-bytes",
             \.logQueueBytesMax,
             .count(16_384...1_073_741_824),
-            "Log lines that may wait to be written; further ones are dropped and counted."
+            "Bytes of log lines that may wait; lines beyond are dropped and counted."
         ),
         ConfigurationKey(
             "access-log",

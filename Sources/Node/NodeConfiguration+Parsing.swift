@@ -132,6 +132,8 @@ struct ConfigurationSources {
         let name = String(sides.first ?? "")
         guard name == "config" || Self.known.contains(name) else {
             report("--" + name, "is not a flag of this program" + Self.suggestion(name), nil)
+            // What follows is its value, and not one more thing that is wrong.
+            if sides.count == 1, rest.first?.hasPrefix("--") == false { rest.removeFirst() }
             return
         }
         let origin = NodeConfiguration.Origin.flag("--" + name)

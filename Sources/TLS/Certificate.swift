@@ -25,7 +25,7 @@ package final class Certificate: @unchecked Sendable {
         self.facts = facts
         self.notBefore = facts.not_before
         self.notAfter = facts.not_after
-        self.isAuthority = facts.is_authority != 0
+        self.isAuthority = facts.may_sign != 0
         self.serial = unsafe Self.text { unsafe ambit_certificate_serial(handle, $0, $1) }
         self.subject = unsafe Self.text { unsafe ambit_certificate_subject(handle, $0, $1) }
         self.issuer = unsafe Self.text { unsafe ambit_certificate_issuer(handle, $0, $1) }
@@ -77,7 +77,7 @@ package final class Certificate: @unchecked Sendable {
     /// other types never count.
     package func workloadIdentity() throws(IdentityFault) -> PeerIdentity {
         if facts.names_unreadable != 0 { throw .namesUnreadable }
-        if isAuthority { throw .isAuthority }
+        if facts.claims_authority != 0 { throw .isAuthority }
         if facts.uri_count == 0 { throw .noURIName }
         if facts.uri_count > 1 { throw .severalURINames(Int(facts.uri_count)) }
         let uri = unsafe Self.bytes { unsafe ambit_certificate_uri(handle, 0, $0, $1) }

@@ -63,6 +63,23 @@ package final class TrustBundle: @unchecked Sendable {
         unsafe ambit_trust_free(handle)
     }
 
+    /// Checks that a chain leads to one of the roots at a time in Unix seconds.
+    package func verify(_ chain: CertificateChain, atSeconds: Int64) throws(TLSError) {
+        let intermediates = unsafe chain.intermediates.map { unsafe Optional($0.handle) }
+        var depth: Int32 = 0
+        let error = unsafe intermediates.withUnsafeBufferPointer { list in
+            unsafe ambit_trust_verify(
+                handle,
+                chain.leaf.handle,
+                list.baseAddress,
+                list.count,
+                atSeconds,
+                &depth
+            )
+        }
+        if error != 0 { throw TLSError(verifyError: error, depth: depth) }
+    }
+
     /// The roots in PEM, one string each.
     package var pem: [String] { roots.map(\.pem) }
 }

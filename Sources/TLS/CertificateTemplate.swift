@@ -35,7 +35,7 @@ package struct CertificateTemplate: Sendable {
             notBefore: notBefore,
             notAfter: notAfter,
             extensions: [
-                .notAuthority, .leafUsage, .bothSides, .authorityKey,
+                .notAuthority, .leafUsage, .bothSides, .subjectKey, .authorityKey,
                 .names(uris: [Array(identity.uri.utf8)], critical: true),
             ]
         )
@@ -63,7 +63,7 @@ package struct CertificateTemplate: Sendable {
                     value: .text("keyCertSign,cRLSign"),
                     isCritical: true
                 ),
-                CertificateExtension(name: "subjectKeyIdentifier", value: .text("hash")),
+                .subjectKey,
             ]
         )
     }
@@ -128,6 +128,9 @@ extension CertificateExtension {
     }
     static var bothSides: Self {
         Self(name: "extendedKeyUsage", value: .text("serverAuth,clientAuth"))
+    }
+    static var subjectKey: Self {
+        Self(name: "subjectKeyIdentifier", value: .text("hash"))
     }
     static var authorityKey: Self {
         Self(name: "authorityKeyIdentifier", value: .text("keyid:always"))

@@ -43,7 +43,8 @@ extension TLSError {
         case AMBIT_FAILURE_NOT_TLS: self = .notTLS(text)
         case AMBIT_FAILURE_VERSION: self = .version(text)
         case AMBIT_FAILURE_NO_CERTIFICATE: self = .certificateMissing
-        case AMBIT_FAILURE_UNTRUSTED: self = .untrusted(failure)
+        case AMBIT_FAILURE_UNTRUSTED:
+            self.init(verifyError: failure.verify_error, depth: failure.verify_depth)
         case AMBIT_FAILURE_JUDGED: self = refusal ?? .protocolViolation(text)
         case AMBIT_FAILURE_ALERT:
             self = unsafe .refusedByPeer(
@@ -56,10 +57,11 @@ extension TLSError {
         }
     }
 
-    private static func untrusted(_ failure: ambit_failure) -> TLSError {
-        let fault = TrustFault(rawValue: ambit_verify_fault(failure.verify_error)) ?? .other
-        let words = unsafe String(cString: ambit_verify_text(failure.verify_error))
-        return .untrusted(fault, "\(words), certificate \(failure.verify_depth) of the chain")
+    /// Names an error of OpenSSL's chain verification.
+    init(verifyError: Int32, depth: Int32) {
+        let fault = TrustFault(rawValue: ambit_verify_fault(verifyError)) ?? .other
+        let words = unsafe String(cString: ambit_verify_text(verifyError))
+        self = .untrusted(fault, "\(words), certificate \(depth) of the chain")
     }
 
     private static func text(of failure: ambit_failure) -> String {

@@ -26,7 +26,7 @@ package final class TLSContext: @unchecked Sendable {
     /// Binds an identity's chain and key to the roots its peers must lead to.
     ///
     /// Fails when the key is not the leaf's.
-    package init(
+    package convenience init(
         role: Role,
         chain: CertificateChain,
         key: PrivateKey,
@@ -51,6 +51,15 @@ package final class TLSContext: @unchecked Sendable {
             unsafe ambit_context_free(handle)
             throw .library(problem)
         }
+        unsafe self.init(owning: handle, role: role, chain: chain, trust: trust)
+    }
+
+    private init(
+        owning handle: OpaquePointer,
+        role: Role,
+        chain: CertificateChain,
+        trust: TrustBundle
+    ) {
         unsafe self.handle = handle
         self.role = role
         self.chain = chain
@@ -81,5 +90,24 @@ package final class TLSContext: @unchecked Sendable {
                 groups
             )
         } == 1
+    }
+}
+
+extension TLSContext {
+    /// A client that shows no certificate, for tests of servers.
+    package convenience init(anonymousClientTrusting trust: TrustBundle) throws(TLSError) {
+        guard let handle = unsafe ambit_context_make(0, trust.handle) else {
+            throw .library(libraryError("cannot make a TLS context"))
+        }
+        guard let root = trust.roots.first else {
+            unsafe ambit_context_free(handle)
+            throw .unreadable("an empty trust bundle")
+        }
+        unsafe self.init(
+            owning: handle,
+            role: .client,
+            chain: CertificateChain(leaf: root, intermediates: []),
+            trust: trust
+        )
     }
 }

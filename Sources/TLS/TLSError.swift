@@ -44,6 +44,7 @@ package enum TrustFault: Int32, Hashable, Sendable {
     case nameConstraint
     case weak
     case revoked
+    case malformed
 }
 
 /// What is wrong with the leaf of a chain that is otherwise good (ATTACKS 5.4).
@@ -108,6 +109,7 @@ extension TrustFault {
         case .nameConstraint: "its name lies outside what its issuer may certify"
         case .weak: "a key or digest in its chain is too weak"
         case .revoked: "revoked"
+        case .malformed: "its extensions are malformed or unknown"
         }
     }
 }

@@ -54,7 +54,8 @@ size_t ambit_certificate_write_pem(struct x509_st *certificate, uint8_t *pem, si
 typedef struct {
     int64_t not_before;  // Unix seconds
     int64_t not_after;
-    int is_authority;       // may sign certificates, by any of the ways OpenSSL knows
+    int may_sign;           // certificates, by any of the ways OpenSSL knows
+    int claims_authority;   // may_sign, or says CA:TRUE though its key usage forbids to sign
     int has_extended_usage; // an extendedKeyUsage extension is there
     int allows_server;      // serverAuth among them
     int allows_client;      // clientAuth among them
@@ -109,6 +110,10 @@ int ambit_random(uint8_t *bytes, size_t count);
 struct x509_store_st *ambit_trust_make(void);
 void ambit_trust_free(struct x509_store_st *trust);
 int ambit_trust_add(struct x509_store_st *trust, struct x509_st *root);
+// Verifies a leaf as for the server's side of TLS at a time in Unix seconds; 0 when it is good, or
+// the X509_V_ERR_* of the certificate at *depth.
+int ambit_trust_verify(struct x509_store_st *trust, struct x509_st *leaf,
+                       struct x509_st *const *intermediates, size_t count, int64_t at, int *depth);
 
 // MARK: contexts
 

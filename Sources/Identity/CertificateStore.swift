@@ -1,0 +1,247 @@
+package import Mesh
+package import Reactor
+internal import TLS
+
+/// News about one identity.
+package enum CertificateUpdate: Sendable {
+    /// New credentials, in place of any before.
+    case available(Credentials)
+    /// Nothing valid is held: refuse, and say why. Repeated when an attempt fails.
+    case unavailable(reason: String)
+    /// The identity left the node; what was held is dropped.
+    case forgotten
+}
+
+/// Keeps credentials for the identities of a node, on threads of its own.
+///
+/// Keys are made here and stay in memory. Any thread may call it. What it holds is told by
+/// `onUpdate`, on its threads and under its lock: hand it on and return; do not call back.
+package final class CertificateStore: Sendable {
+    /// How it works.
+    package struct Settings: Sendable {
+        /// What to ask the source for.
+        package var lifetimeSeconds: Int64 = 24 * 3600
+        /// Fetches at once; one more runs on-demand requests only.
+        package var fetchersMax = 2
+        /// Wall-clock nanoseconds, for tests to turn.
+        package var now: @Sendable () -> Int64 = { WallClock.nanoseconds() }
+
+        /// The defaults.
+        package init() {}
+    }
+
+    private struct Held {
+        var schedule = CertificateSchedule()
+        var random = SystemRandomNumberGenerator()
+        var credentials: [SPIFFEID: Credentials] = [:]
+        var reasons: [SPIFFEID: String] = [:]
+        var trust: TrustBundle?
+        var isStopped = false
+    }
+
+    private let source: any CertificateSource
+    private let settings: Settings
+    private let onUpdate: @Sendable (SPIFFEID, CertificateUpdate) -> Void
+    private let held = Monitor(Held())
+
+    /// Starts the threads; they end with `stop`.
+    package init(
+        source: any CertificateSource,
+        settings: Settings = Settings(),
+        onUpdate: @escaping @Sendable (SPIFFEID, CertificateUpdate) -> Void
+    ) throws(SystemError) {
+        self.source = source
+        self.settings = settings
+        self.onUpdate = onUpdate
+        for index in 0...max(1, settings.fetchersMax) {
+            try WorkerThread.start(name: "identity-\(index)") { [self] in
+                run(onDemandOnly: index == 0)
+            }
+        }
+    }
+
+    /// Sets the identities to keep certificates for; the others are dropped.
+    package func want(_ identities: Set<SPIFFEID>) {
+        let now = settings.now()
+        held.change { held in
+            for identity in held.schedule.want(identities, now: now) {
+                held.credentials[identity] = nil
+                held.reasons[identity] = nil
+                onUpdate(identity, .forgotten)
+            }
+        }
+    }
+
+    /// Asks for an identity that traffic waits for; its fetch goes before all prefetches.
+    package func request(_ identity: SPIFFEID) {
+        let now = settings.now()
+        held.change { held in
+            guard !held.schedule.request(identity, now: now) else { return }
+            let limit = CertificateSchedule.identitiesMax
+            onUpdate(identity, .unavailable(reason: "more than \(limit) identities on this node"))
+        }
+    }
+
+    /// What is held for an identity now.
+    package func credentials(_ identity: SPIFFEID) -> Credentials? {
+        held.read { $0.credentials[identity] }
+    }
+
+    /// Ends the threads once their fetches are through; what was handed out stays valid.
+    package func stop() {
+        held.change { $0.isStopped = true }
+    }
+
+    /// The state of every identity, for the admin page, in order.
+    package func states() -> [CertificateState] {
+        held.read { held in
+            held.schedule.identities.map { identity in
+                let outlook = held.schedule.outlook(identity)
+                return CertificateState(
+                    identity: identity,
+                    credentials: held.credentials[identity],
+                    reason: held.reasons[identity],
+                    failures: outlook?.failures ?? 0,
+                    nextAttemptSeconds: (outlook?.dueAt ?? 0) / CertificateSchedule.second
+                )
+            }
+            .sorted { $0.identity.description < $1.identity.description }
+        }
+    }
+
+    /// The roots trusted now, for the admin page.
+    package func trustedRoots() -> [CertificateSummary] {
+        held.read { $0.trust?.roots.map(CertificateSummary.init) ?? [] }
+    }
+
+    // MARK: the threads
+
+    private func run(onDemandOnly: Bool) {
+        while let identity = next(onDemandOnly: onDemandOnly) {
+            let outcome = fetch(identity)
+            held.change { held in
+                // Who stopped the store hears nothing of it any more.
+                if !held.isStopped { settle(identity, outcome, &held) }
+            }
+        }
+    }
+
+    /// Waits for work; nil when the store stopped.
+    private func next(onDemandOnly: Bool) -> SPIFFEID? {
+        held.wait { held in
+            if held.isStopped { return .done(nil) }
+            let now = settings.now()
+            for identity in held.schedule.expire(now: now) { expire(identity, &held) }
+            if let identity = held.schedule.take(now: now, onDemandOnly: onDemandOnly) {
+                return .done(identity)
+            }
+            // The wall clock may jump: look again within a while in any case.
+            let event = held.schedule.nextEvent(now: now, onDemandOnly: onDemandOnly)
+            let milliseconds = event.map { ($0 - now) / 1_000_000 + 1 } ?? 30_000
+            return .wait(milliseconds: min(max(milliseconds, 1), 30_000))
+        }
+    }
+
+    private struct Fetched {
+        let key: PrivateKey
+        let chain: CertificateChain
+        let trust: TrustBundle
+    }
+
+    /// Makes a key and has it certified; no lock is held.
+    private func fetch(_ identity: SPIFFEID) -> Result<Fetched, CertificateSourceError> {
+        do {
+            let key = try PrivateKey()
+            let name = try PeerIdentity(uri: identity.description)
+            let request = try CertificateRequest(key: key, identity: name)
+            let issued = try source.certify(
+                request: request.pem,
+                identity: identity,
+                lifetimeSeconds: settings.lifetimeSeconds
+            )
+            let chain = try CertificateChain(pem: issued.chain)
+            let trust = try TrustBundle(pem: issued.roots)
+            return .success(Fetched(key: key, chain: chain, trust: trust))
+        } catch let error as CertificateSourceError {
+            return .failure(error)
+        } catch {
+            return .failure(CertificateSourceError("\(error)"))
+        }
+    }
+
+    // MARK: under the lock
+
+    private func settle(
+        _ identity: SPIFFEID,
+        _ outcome: Result<Fetched, CertificateSourceError>,
+        _ held: inout Held
+    ) {
+        let now = settings.now()
+        switch outcome {
+        case .failure(let error): fail(identity, error.reason, now: now, &held)
+        case .success(let fetched):
+            do throws(TLSError) {
+                let credentials = try Credentials(
+                    identity: identity,
+                    key: fetched.key,
+                    chain: fetched.chain,
+                    trust: fetched.trust,
+                    nowSeconds: now / CertificateSchedule.second
+                )
+                accept(credentials, now: now, &held)
+            } catch {
+                fail(identity, "the source's certificate is no good: \(error)", now: now, &held)
+            }
+        }
+    }
+
+    private func accept(_ credentials: Credentials, now: Int64, _ held: inout Held) {
+        let identity = credentials.identity
+        let isKnown = held.schedule.succeeded(
+            identity,
+            expiresAt: credentials.notAfter * CertificateSchedule.second,
+            now: now,
+            using: &held.random
+        )
+        guard isKnown else { return }
+        held.credentials[identity] = credentials
+        held.reasons[identity] = nil
+        onUpdate(identity, .available(credentials))
+        trust(credentials.trust, now: now, except: identity, &held)
+    }
+
+    /// Gives a changed bundle to all at once: peers may show leaves of its new root any time.
+    private func trust(
+        _ trust: TrustBundle,
+        now: Int64,
+        except newest: SPIFFEID,
+        _ held: inout Held
+    ) {
+        guard trust.pem != held.trust?.pem else { return }
+        held.trust = trust
+        for (identity, old) in held.credentials where identity != newest {
+            let seconds = now / CertificateSchedule.second
+            // One whose own root is gone from the bundle keeps the old one until it is renewed.
+            guard let new = try? old.trusting(trust, nowSeconds: seconds) else { continue }
+            held.credentials[identity] = new
+            onUpdate(identity, .available(new))
+        }
+    }
+
+    private func fail(_ identity: SPIFFEID, _ reason: String, now: Int64, _ held: inout Held) {
+        guard held.schedule.outlook(identity) != nil else { return }
+        held.schedule.failed(identity, now: now, using: &held.random)
+        held.reasons[identity] = reason
+        if held.credentials[identity] == nil {
+            onUpdate(identity, .unavailable(reason: reason))
+        }
+    }
+
+    private func expire(_ identity: SPIFFEID, _ held: inout Held) {
+        held.credentials[identity] = nil
+        let last = held.reasons[identity].map { ": " + $0 } ?? ""
+        let reason = "the certificate expired and was not renewed\(last)"
+        held.reasons[identity] = reason
+        onUpdate(identity, .unavailable(reason: reason))
+    }
+}
