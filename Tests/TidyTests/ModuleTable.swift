@@ -4,7 +4,7 @@ enum ModuleTable {
         "CLinux": [], "COpenSSL": [], "CNetfilter": [], "CNghttp2": [],
 
         "Reactor": ["CLinux"],
-        "Netlink": ["CNetfilter", "Reactor"],
+        "Netlink": ["CNetfilter", "Mesh", "Reactor"],
         "TLS": ["COpenSSL"],
         "HTTP": ["CNghttp2"],
         "JSON": [],
@@ -46,7 +46,7 @@ enum ModuleTable {
 
     /// The modules that may call the C library themselves.
     static let glibc: Set<String> = [
-        "Reactor", "Netlink", "TLS", "Capture", "Telemetry", "Lab", "ambit", "ambit-node",
+        "Reactor", "Netlink", "TLS", "Capture", "Telemetry", "Tunnel", "Lab", "ambit", "ambit-node",
     ]
 
     /// Modules whose parts do no input or output and are given the time.

@@ -1,3 +1,5 @@
+import Foundation
+
 /// A text file of the repository by lines, and what of it is code.
 struct SourceFile {
     /// The path from the repository's top, such as `Sources/Mesh/Policy.swift`.
@@ -8,6 +10,9 @@ struct SourceFile {
     let code: [String]
     /// The lines with everything but comments blanked out; only of Swift and C.
     let comments: [String]
+    /// All code and all comments at once, to look whether a word is there at all.
+    let codeBytes: Data
+    let commentBytes: Data
 
     init(path: String, text: String) {
         self.path = path
@@ -18,9 +23,13 @@ struct SourceFile {
             lexer.run()
             self.code = Self.split(lexer.code)
             self.comments = Self.split(lexer.comments)
+            self.codeBytes = Data(lexer.code)
+            self.commentBytes = Data(lexer.comments)
         } else {
             self.code = []
             self.comments = []
+            self.codeBytes = Data()
+            self.commentBytes = Data()
         }
     }
 
@@ -82,8 +91,8 @@ struct SourceLexer {
             case .code: codeByte(depth: nil)
             case .interpolation(let depth): codeByte(depth: depth)
             case .lineComment:
-                if text[position] == newline { modes.removeLast() }
-                take(isCode: false)
+                take(text[position...].prefix { $0 != newline }.count, isCode: false)
+                modes.removeLast()
             case .blockComment(let depth): blockComment(depth: depth)
             case .string(let isLong, let hashes): stringByte(isLong: isLong, hashes: hashes)
             }
@@ -107,8 +116,21 @@ struct SourceLexer {
         text[position...].starts(with: word.utf8)
     }
 
+    // Bytes that neither begin nor end anything in code.
+    private func isPlain(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), space, newline:
+            true
+        default: false
+        }
+    }
+
     private mutating func codeByte(depth: Int?) {
-        if starts(with: "//") {
+        if isPlain(text[position]) {
+            let run = text[position...].prefix(while: isPlain).count
+            take(run, isCode: true)
+        } else if starts(with: "//") {
             modes.append(.lineComment)
             take(2, isCode: false)
         } else if starts(with: "/*") {

@@ -44,9 +44,7 @@ enum DocumentationRule {
     }
 
     private static func onlyStores(_ index: Int, in file: SourceFile) -> Bool {
-        guard
-            let body = SwiftFunction.all(in: file.code).first(where: { $0.lowerBound == index + 1 })
-        else { return false }
+        guard let body = SwiftFunction.function(at: index, in: file.code) else { return false }
         let text = file.code[(body.lowerBound - 1)...(body.upperBound - 1)].joined(separator: "\n")
         guard let open = text.firstIndex(of: "{"), let close = text.lastIndex(of: "}") else {
             return false

@@ -27,7 +27,7 @@ enum SizeRule {
     private static func lineColumns(_ file: SourceFile) -> [Finding] {
         guard !file.code.isEmpty || file.path.hasPrefix("deploy/") else { return [] }
         return file.lines.enumerated().compactMap { index, line in
-            guard line.count > lineColumnsMax else { return nil }
+            guard line.utf8.count > lineColumnsMax, line.count > lineColumnsMax else { return nil }
             return file.finding(
                 index + 1,
                 "\(line.count) columns; at most \(lineColumnsMax)"
@@ -72,12 +72,13 @@ enum CFunction {
 /// Where the functions of a Swift file begin and end, by line from 1.
 enum SwiftFunction {
     static func all(in code: [String]) -> [ClosedRange<Int>] {
-        code.indices.compactMap { index in
-            guard declaresFunction(code[index]), let end = end(of: index, in: code) else {
-                return nil
-            }
-            return (index + 1)...(end + 1)
-        }
+        code.indices.compactMap { function(at: $0, in: code) }
+    }
+
+    /// The function that the line of this index declares, if it does and has a body.
+    static func function(at index: Int, in code: [String]) -> ClosedRange<Int>? {
+        guard declaresFunction(code[index]), let end = end(of: index, in: code) else { return nil }
+        return (index + 1)...(end + 1)
     }
 
     private static func declaresFunction(_ line: String) -> Bool {
@@ -138,6 +139,13 @@ struct DeclarationWords {
     ]
 
     init(_ line: String) {
+        guard let first = line.utf8.first(where: { $0 != UInt8(ascii: " ") }),
+            first == UInt8(ascii: "@") || first >= UInt8(ascii: "a") && first <= UInt8(ascii: "w")
+        else {
+            self.modifiers = []
+            self.keyword = nil
+            return
+        }
         var modifiers: [String] = []
         var keyword: String?
         for word in line.split(separator: " ") {
