@@ -83,7 +83,10 @@ let package = Package(
         module("Controller", ["JSON", "Kubernetes", "Mesh"]),
         module(
             "Lab",
-            ["Controller", "Identity", "JSON", "Kubernetes", "Mesh", "Netlink", "Reactor", "TLS"]
+            [
+                "CLinux", "Controller", "DNS", "Identity", "JSON", "Kubernetes", "Mesh", "Netlink",
+                "Reactor", "TLS",
+            ]
         ),
         program("ambit", ["Lab", arguments]),
 
@@ -99,7 +102,7 @@ let package = Package(
         tests("SimTests", ["HTTP"]),
         tests(
             "FuzzTests",
-            ["Controller", "DNS", "HTTP", "JSON", "Kubernetes", "Mesh", "TLS", "Tunnel"]
+            ["Controller", "DNS", "HTTP", "Identity", "JSON", "Kubernetes", "Mesh", "TLS", "Tunnel"]
         ),
         tests("LabTests", ["JSON", "Reactor", "HTTP", "TLS"]),
         tests("TidyTests", []),

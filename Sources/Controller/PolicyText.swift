@@ -3,6 +3,9 @@ internal import Mesh
 
 /// The small languages inside policy fields: patterns, ports, address blocks, service accounts.
 enum PolicyText {
+    /// A SPIFFE id has at most 2,048 bytes, so no pattern needs more.
+    static let patternBytesMax = 2048
+
     /// A port from 1 to 65535 in decimal digits and nothing else; nil when it is not.
     static func port(_ text: String) -> UInt16? {
         guard text.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let port = UInt16(text),
@@ -11,9 +14,13 @@ enum PolicyText {
         return port
     }
 
-    /// `*` for anything that is there, `*x`, `x*` or the text itself; nil for a `*` elsewhere.
+    /// `*` for anything that is there, `*x`, `x*` or the text itself.
+    ///
+    /// Nil for a `*` elsewhere, and for what no name has: spaces, control characters, non-ASCII.
     static func pattern(_ text: String) -> Policy.StringMatch? {
         if text == "*" { return .presence }
+        guard text.utf8.count <= patternBytesMax, text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F })
+        else { return nil }
         let match: Policy.StringMatch
         let rest: Substring
         if text.hasPrefix("*") {

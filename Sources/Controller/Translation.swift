@@ -7,8 +7,9 @@ package struct Translation: Sendable {
     package private(set) var state = MeshState()
     /// The enrolled pods of each node by node name; the network namespace paths are left empty.
     package private(set) var localPods: [String: [LocalPod]] = [:]
-    /// Objects that are not in the state because they were not understood. A caller that has a
-    /// previous state keeps it.
+    /// Objects that are not in the state because they were not understood.
+    ///
+    /// A caller that has a previous state keeps it.
     package private(set) var refusals: [Finding] = []
     /// What was written but has no effect, or not the one its author may expect.
     package private(set) var warnings: [Finding] = []
@@ -107,6 +108,7 @@ extension Translation {
         )
         var workloadByPod: [String: Int] = [:]
         var workloadByAddress: [IPAddress: Int] = [:]
+        var outside: Set<String> = []
         for (index, workload) in state.workloads.enumerated() {
             workloadByPod[workload.namespace + "/" + workload.name] = index
             guard workload.networkMode == .standard else { continue }
@@ -134,7 +136,7 @@ extension Translation {
                         of: slice,
                         for: service,
                         node: nodes[endpoint.nodeName]
-                    )
+                    ), outside.insert(workload.uid).inserted
                 {
                     state.workloads.append(workload)
                 }

@@ -73,10 +73,14 @@ package struct WorkloadTranslation: Sendable {
 
     // A named port that the pod does not have is left out: the pod does not serve it.
     private func ports(of service: Kubernetes.Service, at pod: Pod) -> [ServicePort] {
-        service.ports.filter { $0.transport == .tcp }.compactMap { port in
-            pod.number(of: port.targetPort).map {
-                ServicePort(servicePort: port.port, targetPort: $0)
-            }
+        let names = pod.portNames
+        return service.ports.filter { $0.transport == .tcp }.compactMap { port in
+            let target: UInt16? =
+                switch port.targetPort {
+                case .number(let number): number
+                case .name(let name): names[name]
+                }
+            return target.map { ServicePort(servicePort: port.port, targetPort: $0) }
         }
     }
 
@@ -97,10 +101,12 @@ package struct WorkloadTranslation: Sendable {
         of service: Kubernetes.Service,
         in slice: EndpointSlice
     ) -> [ServicePort] {
-        service.ports.filter { $0.transport == .tcp }.compactMap { port in
-            slice.ports.first { $0.name == port.name && $0.transport == .tcp }.map {
-                ServicePort(servicePort: port.port, targetPort: $0.port)
-            }
+        let numbers = Dictionary(
+            slice.ports.lazy.filter { $0.transport == .tcp }.map { ($0.name, $0.port) },
+            uniquingKeysWith: { first, _ in first }
+        )
+        return service.ports.filter { $0.transport == .tcp }.compactMap { port in
+            numbers[port.name].map { ServicePort(servicePort: port.port, targetPort: $0) }
         }
     }
 

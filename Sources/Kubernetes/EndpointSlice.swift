@@ -59,14 +59,18 @@ package struct EndpointSlice: Object {
 
 extension EndpointSlice.Endpoint {
     fileprivate init(_ field: Field, namespace: String) throws(FieldError) {
-        addresses = try field.required("addresses").elements().map { element throws(FieldError) in
-            try element.address()
+        addresses = try field.addresses("addresses")
+        guard !addresses.isEmpty else {
+            throw try field.required("addresses").refused("must have at least one address")
         }
         // Absent means ready, says the API.
         isReady = try field.field("conditions")?.bool("ready") ?? true
-        hostname = try field.string("hostname") ?? ""
-        nodeName = try field.string("nodeName") ?? ""
+        hostname = try field.name("hostname", .label)
+        nodeName = try field.name("nodeName", .subdomain)
         zone = try field.string("zone") ?? ""
+        guard ObjectName.allowsLabelValue(zone) else {
+            throw try field.required("zone").refused("must be a label value", found: zone)
+        }
         if let target = try field.field("targetRef"), try target.string("kind") == "Pod" {
             pod = ObjectKey(
                 kind: "Pod",

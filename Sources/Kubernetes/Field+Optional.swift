@@ -52,6 +52,16 @@ extension Field {
         return decoded
     }
 
+    /// The name of another object; empty when absent.
+    package func name(_ name: String, _ rule: ObjectName) throws(FieldError) -> String {
+        guard let field = try field(name) else { return "" }
+        let text = try field.string()
+        guard text.isEmpty || rule.allows(text) else {
+            throw field.refused(rule.rule, found: text)
+        }
+        return text
+    }
+
     /// A list of IP addresses; empty when absent.
     package func addresses(_ name: String) throws(FieldError) -> [IPAddress] {
         try list(name) { field throws(FieldError) in try field.address() }

@@ -45,17 +45,12 @@ package struct Pod: Object {
     }
 
     private mutating func readSpec(_ spec: Field) throws(FieldError) {
-        nodeName = try spec.string("nodeName") ?? ""
+        nodeName = try spec.name("nodeName", .subdomain)
         usesHostNetwork = try spec.bool("hostNetwork") ?? false
         // `serviceAccount` is the older name of the same field.
         let isOld = try spec.field("serviceAccountName") == nil
-        if let account = try spec.field(isOld ? "serviceAccount" : "serviceAccountName") {
-            let name = try account.string()
-            guard name.isEmpty || ObjectName.subdomain.allows(name) else {
-                throw account.refused(ObjectName.subdomain.rule, found: name)
-            }
-            serviceAccountName = name.isEmpty ? "default" : name
-        }
+        let account = try spec.name(isOld ? "serviceAccount" : "serviceAccountName", .subdomain)
+        serviceAccountName = account.isEmpty ? "default" : account
         let initial = try spec.list("initContainers", Container.init)
         initContainers = initial.filter { !$0.restartsAlways }
         containers = try spec.list("containers", Container.init)
@@ -65,20 +60,11 @@ package struct Pod: Object {
         containers += initial.filter(\.restartsAlways)
         dnsPolicy = try spec.string("dnsPolicy").flatMap(DNSPolicy.init) ?? .clusterFirst
         if let config = try spec.field("dnsConfig") { dnsConfig = try DNSConfig(config) }
-        hostname = try label("hostname", in: spec)
-        subdomain = try label("subdomain", in: spec)
+        hostname = try spec.name("hostname", .label)
+        subdomain = try spec.name("subdomain", .label)
         if let grace = try spec.field("terminationGracePeriodSeconds") {
             terminationGracePeriodSeconds = try grace.integer(in: 0...Int64(Int32.max))
         }
-    }
-
-    private func label(_ name: String, in spec: Field) throws(FieldError) -> String {
-        guard let field = try spec.field(name) else { return "" }
-        let text = try field.string()
-        guard text.isEmpty || ObjectName.label.allows(text) else {
-            throw field.refused(ObjectName.label.rule, found: text)
-        }
-        return text
     }
 
     private mutating func readStatus(_ status: Field) throws(FieldError) {
@@ -105,20 +91,14 @@ package struct Pod: Object {
         return addresses
     }
 
-    /// The number of a port as a service names it, looked up in the containers; nil when unknown.
-    package func number(of port: PortReference) -> UInt16? {
-        switch port {
-        case .number(let number):
-            return number
-        case .name(let name):
-            for container in containers {
-                for candidate in container.ports
-                where candidate.name == name && candidate.transport == .tcp {
-                    return candidate.port
-                }
-            }
-            return nil
+    /// The numbers of the TCP ports that containers name; of two with one name the first.
+    package var portNames: [String: UInt16] {
+        var numbers: [String: UInt16] = [:]
+        for port in containers.lazy.flatMap(\.ports)
+        where port.transport == .tcp && !port.name.isEmpty && numbers[port.name] == nil {
+            numbers[port.name] = port.port
         }
+        return numbers
     }
 
     /// The ports kubelet probes from the node, each once, in order.
@@ -126,9 +106,11 @@ package struct Pod: Object {
         var seen: Set<UInt16> = []
         return containers.flatMap { container in
             container.probePorts.compactMap { reference in
-                guard case .name(let name) = reference else { return number(of: reference) }
+                switch reference {
+                case .number(let number): number
                 // A probe's port name is looked up in its own container only.
-                return container.ports.first { $0.name == name }?.port
+                case .name(let name): container.ports.first { $0.name == name }?.port
+                }
             }
         }.filter { seen.insert($0).inserted }
     }

@@ -49,6 +49,7 @@ package struct Service: Object {
         ipFamilies = try spec.strings("ipFamilies").compactMap(Service.family)
         ipFamilyPolicy = try spec.string("ipFamilyPolicy").flatMap(IPFamilyPolicy.init(rawValue:))
         ports = try spec.list("ports", Port.init)
+        if let field = try spec.field("ports") { try checkPorts(field) }
         publishesNotReadyAddresses = try spec.bool("publishNotReadyAddresses") ?? false
         isNodeLocal = try spec.string("internalTrafficPolicy") == "Local"
         trafficDistribution = try spec.string("trafficDistribution") ?? ""
@@ -63,6 +64,30 @@ package struct Service: Object {
             case "None": isHeadless = true
             case "": continue
             default: clusterIPs.append(try field.address())
+            }
+        }
+    }
+
+    private struct PortNumber: Hashable {
+        let port: UInt16
+        let transport: TransportProtocol
+
+        init(_ port: Port) { (self.port, transport) = (port.port, port.transport) }
+    }
+
+    // As the API server does: a port is found by its number, or by its name.
+    private func checkPorts(_ field: Field) throws(FieldError) {
+        var names: Set<String> = []
+        var numbers: Set<PortNumber> = []
+        for (port, element) in zip(ports, try field.elements()) {
+            if ports.count > 1, port.name.isEmpty {
+                throw element.refused("must have a name, since the service has several ports")
+            }
+            guard names.insert(port.name).inserted else {
+                throw try element.required("name").refused("is repeated", found: port.name)
+            }
+            guard numbers.insert(PortNumber(port)).inserted else {
+                throw try element.required("port").refused("is repeated")
             }
         }
     }

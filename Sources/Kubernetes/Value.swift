@@ -45,7 +45,9 @@ package enum Value: Sendable, Equatable {
         if let magnitude = integer(digits: digits) {
             return .integer(isNegative ? -magnitude : magnitude)
         }
-        guard digits.utf8.allSatisfy({ (0x30...0x39).contains($0) || ".eE+-".utf8.contains($0) }),
+        // A second sign is left for text such as `--flag`.
+        guard digits.first != "+", digits.first != "-",
+            digits.utf8.allSatisfy({ (0x30...0x39).contains($0) || ".eE+-".utf8.contains($0) }),
             let number = Double(digits)
         else { return nil }
         return .number(isNegative ? -number : number)

@@ -10,6 +10,8 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
+#include "Processes.h"
+
 // Constants whose C type imports as an enum or not at all, as plain integers.
 extern const uint32_t ambit_EPOLLIN, ambit_EPOLLOUT, ambit_EPOLLRDHUP, ambit_EPOLLHUP,
     ambit_EPOLLERR, ambit_EPOLLET, ambit_EPOLLEXCLUSIVE;

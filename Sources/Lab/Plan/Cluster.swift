@@ -1,0 +1,129 @@
+internal import Controller
+internal import JSON
+internal import Kubernetes
+package import Mesh
+
+/// The objects of a lab, and what the programs of a real cluster would fill in: schedule, addresses.
+///
+/// A value: changes are made to a copy, which is adopted when all of it makes sense.
+package struct Cluster: Sendable {
+    /// Where the cluster's resolver answers.
+    package static let resolvers: [IPAddress] = [
+        IPAddress(v4: 0x0A60_000A),  // 10.96.0.10
+        IPAddress(v6High: 0xFD00_0010_0096_0000, low: 0xA),  // fd00:10:96::a
+    ]
+
+    private let settings = MeshSettings()
+    private var objects = ObjectSet()
+    private var assignments = Assignments()
+    private var warnings: [String] = []
+
+    /// Makes a cluster without objects.
+    package init() {}
+
+    /// Adds the objects of files, in place of those with the same names.
+    package mutating func apply(_ files: [SourceFile]) throws(LabError) {
+        let manifests = try read(files)
+        warnings = manifests.warnings.map(\.description)
+        objects.apply(manifests.objects)
+    }
+
+    /// Removes the objects that files name.
+    package mutating func delete(_ files: [SourceFile]) throws(LabError) {
+        let manifests = try read(files)
+        warnings = manifests.warnings.map(\.description)
+        remove(Set(manifests.objects.keys))
+    }
+
+    /// Removes one object, named as `kubectl` would have it: `pod`, `pods` and `po` are the same.
+    package mutating func delete(
+        kind: String,
+        namespace: String,
+        name: String
+    ) throws(LabError) {
+        guard let type = KindName(kind) else {
+            throw LabError(.usage, "objects of kind \(kind) are not known to the lab")
+        }
+        let key = ObjectKey(
+            kind: type.kind,
+            namespace: type.isNamespaced ? namespace : "",
+            name: name
+        )
+        guard objects.keys.contains(key) else {
+            throw LabError(.usage, "there is no \(key)")
+        }
+        warnings = []
+        remove([key])
+    }
+
+    /// Fills in what is missing and says what is to run; throws what does not fit together.
+    package mutating func plan() throws(LabError) -> ClusterPlan {
+        addMissingNamespaces()
+        var filled = objects
+        try assignments.fill(&filled)
+        let translation = translate(filled, settings: settings)
+        guard translation.refusals.isEmpty else {
+            throw LabError(.data, lines(translation.refusals.map(\.description)))
+        }
+        var plan = ClusterPlan()
+        plan.nodes = assignments.nodes(of: filled)
+        let domain = settings.clusterDomain
+        plan.pods = filled.pods.map { PodPlan($0, clusterDomain: domain) }
+        // A pod that is made anew is another one to the mesh, too.
+        for index in plan.pods.indices where filled.pods[index].metadata.uid.isEmpty {
+            plan.pods[index].uid = assignments.uid(for: plan.pods[index])
+            filled.pods[index].metadata.uid = plan.pods[index].uid
+        }
+        assignments.forget(allBut: filled)
+        plan.meshState = translation.state.json.pretty()
+        let uids = Dictionary(
+            plan.pods.map { ($0.key, $0.uid) },
+            uniquingKeysWith: { _, last in last }
+        )
+        for node in plan.nodes {
+            let pods = (translation.localPods[node.name] ?? []).map { pod in
+                var pod = pod
+                pod.uid = uids[pod.namespace + "/" + pod.name] ?? pod.uid
+                pod.networkNamespacePath = LabPaths.namespace(ofPod: pod.namespace, pod.name)
+                return pod
+            }
+            plan.enrolled.formUnion(pods.map { $0.namespace + "/" + $0.name })
+            plan.podFiles[node.name] = LocalPods(pods: pods).json.pretty()
+        }
+        plan.warnings = warnings + translation.warnings.map(\.description)
+        return plan
+    }
+
+    private func read(_ files: [SourceFile]) throws(LabError) -> Manifests {
+        let manifests = Manifests(files: files.map { ($0.path, Array($0.text.utf8)) })
+        guard manifests.problems.isEmpty else {
+            throw LabError(.data, lines(manifests.problems.map(\.description)))
+        }
+        return manifests
+    }
+
+    // What is in a namespace goes with it, and pods with their node.
+    private mutating func remove(_ keys: Set<ObjectKey>) {
+        let namespaces = Set(keys.filter { $0.kind == "Namespace" }.map(\.name))
+        let nodes = Set(keys.filter { $0.kind == "Node" }.map(\.name))
+        let placed = assignments.nodeNames
+        let orphans = objects.pods.filter { pod in
+            nodes.contains(placed[pod.metadata.namespace + "/" + pod.metadata.name] ?? pod.nodeName)
+        }
+        let contents = objects.keys.filter { namespaces.contains($0.namespace) }
+        objects.delete(keys.union(contents).union(orphans.map(\.key)))
+    }
+
+    private mutating func addMissingNamespaces() {
+        let known = Set(objects.namespaces.map(\.metadata.name))
+        let used = Set(objects.keys.map(\.namespace)).subtracting(known).subtracting([""])
+        for name in used.sorted() {
+            objects.namespaces.append(Namespace(name: name))
+            if name != "default" {
+                warnings.append("Namespace \(name): is not in any file; made without labels")
+            }
+        }
+    }
+
+    private func lines(_ texts: [String]) -> String { texts.joined(separator: "\n") }
+}

@@ -1,0 +1,15 @@
+/// Everything a lab is to run, computed from the objects alone.
+package struct ClusterPlan: Sendable {
+    package var nodes: [NodePlan] = []
+    package var pods: [PodPlan] = []
+    /// Keys of the pods that are enrolled in the mesh.
+    package var enrolled: Set<String> = []
+    /// The content of the file every node reads the mesh from.
+    package var meshState: [UInt8] = []
+    /// The content of the file each node reads its own pods from.
+    package var podFiles: [String: [UInt8]] = [:]
+    /// What is worth telling whoever applied the objects.
+    package var warnings: [String] = []
+
+    package init() {}
+}

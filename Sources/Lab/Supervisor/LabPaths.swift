@@ -1,0 +1,36 @@
+/// Where a lab keeps its files: a tmpfs of its own, seen only in its mount namespace.
+enum LabPaths {
+    /// The mount point; every Linux has the directory, so nothing is made on the host's disk.
+    static let mountPoint = "/dev/shm"
+    static let root = mountPoint + "/ambit-lab"
+    static let namespaces = root + "/netns"
+    static let pods = root + "/pods"
+    static let nodes = root + "/nodes"
+    /// A file system of its own, so that logs cannot take the room of state files.
+    static let logs = root + "/logs"
+    static let meshState = root + "/mesh.json"
+    static let signerSocket = root + "/signer"
+    static let supervisorLog = logs + "/supervisor"
+
+    /// The network namespace of a pod; object names have neither slash nor underscore.
+    static func namespace(ofPod namespace: String, _ name: String) -> String {
+        namespaces + "/" + namespace + "_" + name
+    }
+
+    /// The network namespace of a node.
+    static func namespace(ofNode name: String) -> String { namespaces + "/" + name }
+
+    /// The directory of a pod's own `/etc` files.
+    static func files(ofPod namespace: String, _ name: String) -> String {
+        pods + "/" + namespace + "_" + name
+    }
+
+    /// The file a node reads its pods from.
+    static func podsFile(ofNode name: String) -> String { nodes + "/" + name + ".json" }
+
+    static func log(ofPod namespace: String, _ name: String) -> String {
+        logs + "/pod_" + namespace + "_" + name
+    }
+
+    static func log(ofNode name: String) -> String { logs + "/node_" + name }
+}

@@ -1,0 +1,13 @@
+/// What a supervisor is started with.
+package struct SupervisorOptions: Sendable, Codable {
+    /// The lab's name, part of its control socket's.
+    package var name: String
+    /// The `ambit-node` program; nil for a lab without a mesh.
+    package var nodeBinary: String?
+    /// `KEY=VALUE` entries that become flags of every `ambit-node`.
+    package var nodeFlags: [String] = []
+
+    package init(name: String) {
+        self.name = name
+    }
+}

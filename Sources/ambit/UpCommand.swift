@@ -1,0 +1,119 @@
+internal import ArgumentParser
+internal import Glibc
+internal import Lab
+
+/// `ambit lab up`.
+struct UpCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "up",
+        abstract: "Start a lab with the objects of files; returns when it is ready.",
+        discussion: """
+            The lab goes on in the background until `ambit lab down`. It lives in namespaces of \
+            its own: whatever ends it, nothing is left.
+            """
+    )
+
+    @Argument(help: "YAML files with Kubernetes objects; - is standard input.")
+    var files: [String]
+
+    @OptionGroup var lab: LabChoice
+
+    @Flag(help: "Stay, and end the lab when this command ends.")
+    var foreground = false
+
+    @Option(
+        name: .customLong("node-flag"),
+        help: "A setting for every ambit-node, as KEY=VALUE; may be given several times."
+    )
+    var nodeFlags: [String] = []
+
+    @Option(help: "The ambit-node to run instead of the one beside this program.")
+    var nodeBinary: String?
+
+    @Flag(name: .customLong("no-mesh"), help: "Make the network and the pods only.")
+    var withoutMesh = false
+
+    @Option(help: "How many seconds to wait for the lab to be ready.")
+    var timeout: UInt64 = 60
+
+    func validate() throws {
+        for flag in nodeFlags where !flag.contains("=") || flag.hasPrefix("-") {
+            throw ValidationError("--node-flag must be KEY=VALUE, found \(flag)")
+        }
+    }
+
+    func run() throws {
+        try reporting {
+            var options = SupervisorOptions(name: lab.name)
+            options.nodeFlags = nodeFlags
+            try LabLauncher.check(name: lab.name)
+            if !withoutMesh { options.nodeBinary = try nodeBinary ?? LabLauncher.nodeBinary() }
+            let sources = try Output.read(files)
+            let client = try LabLauncher.start(options)
+            do {
+                try bringUp(client, sources)
+            } catch let error as LabError {
+                report(error)
+                try? LabLauncher.end(client)
+                throw ExitCode(error.kind.rawValue)
+            }
+            guard foreground else { return }
+            let stop = try StopSignals()
+            stop.wait(orEndOf: client)
+            try? LabLauncher.end(client)
+        }
+    }
+
+    private func bringUp(_ client: ControlClient, _ sources: [SourceFile]) throws(LabError) {
+        let reply = try client.call(.apply(files: sources))
+        for warning in reply.warnings { tell("warning: \(warning)") }
+        try Readiness(client, seconds: timeout).waitForAll()
+        if !foreground { try client.call(.detach) }
+        let status = try client.call(.status).status
+        let counts = "\(status?.nodes.count ?? 0) nodes, \(status?.pods.count ?? 0) pods"
+        tell("lab \(lab.name) is up: \(counts)")
+    }
+}
+
+/// `ambit lab down`.
+struct DownCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "down",
+        abstract: "End a lab and everything in it."
+    )
+
+    @OptionGroup var lab: LabChoice
+
+    func run() throws {
+        try reporting {
+            try LabLauncher.check(name: lab.name)
+            try LabLauncher.end(lab.name)
+        }
+    }
+}
+
+/// `ambit lab supervise`: how `up` starts the lab's init process.
+struct SuperviseCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "supervise",
+        abstract: "Be the init process of a lab.",
+        shouldDisplay: false
+    )
+
+    @OptionGroup var lab: LabChoice
+
+    @Option(name: .customLong("node-flag"))
+    var nodeFlags: [String] = []
+
+    @Option var nodeBinary: String?
+
+    func run() throws {
+        try reporting {
+            try LabLauncher.check(name: lab.name)
+            var options = SupervisorOptions(name: lab.name)
+            options.nodeBinary = nodeBinary
+            options.nodeFlags = nodeFlags
+            throw ExitCode(SupervisorStart.run(options))
+        }
+    }
+}
