@@ -102,7 +102,7 @@ let package = Package(
         tests("SimTests", ["HTTP"]),
         tests(
             "FuzzTests",
-            ["Controller", "DNS", "HTTP", "JSON", "Kubernetes", "Mesh", "TLS", "Tunnel"]
+            ["Controller", "DNS", "HTTP", "Identity", "JSON", "Kubernetes", "Mesh", "TLS", "Tunnel"]
         ),
         tests("LabTests", ["JSON", "Reactor", "HTTP", "TLS"]),
         tests("TidyTests", []),
