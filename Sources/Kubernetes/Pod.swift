@@ -38,6 +38,7 @@ package struct Pod: Object {
     /// The Ready condition; nil when no condition is reported.
     package var isReady: Bool?
 
+    /// Reads the object from its root.
     package init(_ root: Field) throws(FieldError) {
         metadata = try ObjectMeta(root, isNamespaced: true, nameRule: .subdomain)
         try readSpec(try root.required("spec"))
