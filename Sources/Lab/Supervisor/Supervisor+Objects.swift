@@ -136,6 +136,7 @@ extension Supervisor {
     // Nodes read these whenever they are replaced.
     private func writeState(_ failures: inout [LabError]) {
         signers.host(plan.identities)
+        nameServer.update(plan.state, targets: plan.serviceTargets)
         do throws(SystemError) {
             try Calls.replaceFile(LabPaths.meshState, with: plan.meshState)
             for (node, content) in plan.podFiles {
