@@ -1,6 +1,7 @@
 internal import CLinux
 internal import Foundation
 internal import Glibc
+internal import Mesh
 internal import Reactor
 
 /// The init process of a lab: it owns every namespace and process, and serves the control socket.

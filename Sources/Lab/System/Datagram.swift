@@ -52,10 +52,16 @@ extension KernelAddress {
     init(_ storage: sockaddr_storage) {
         let words = unsafe withUnsafeBytes(of: storage) { raw in
             (
-                port: unsafe UInt16(bigEndian: raw.loadUnaligned(fromByteOffset: 2, as: UInt16.self)),
+                port: unsafe UInt16(
+                    bigEndian: raw.loadUnaligned(fromByteOffset: 2, as: UInt16.self)
+                ),
                 v4: unsafe UInt32(bigEndian: raw.loadUnaligned(fromByteOffset: 4, as: UInt32.self)),
-                high: unsafe UInt64(bigEndian: raw.loadUnaligned(fromByteOffset: 8, as: UInt64.self)),
-                low: unsafe UInt64(bigEndian: raw.loadUnaligned(fromByteOffset: 16, as: UInt64.self))
+                high: unsafe UInt64(
+                    bigEndian: raw.loadUnaligned(fromByteOffset: 8, as: UInt64.self)
+                ),
+                low: unsafe UInt64(
+                    bigEndian: raw.loadUnaligned(fromByteOffset: 16, as: UInt64.self)
+                )
             )
         }
         if Int32(storage.ss_family) == AF_INET6 {
