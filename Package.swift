@@ -102,7 +102,10 @@ let package = Package(
         tests("SimTests", ["HTTP"]),
         tests(
             "FuzzTests",
-            ["Controller", "DNS", "HTTP", "Identity", "JSON", "Kubernetes", "Mesh", "TLS", "Tunnel"]
+            [
+                "Controller", "DNS", "HTTP", "Identity", "JSON", "Kubernetes", "Mesh", "Node",
+                "TLS", "Tunnel",
+            ]
         ),
         tests("LabTests", ["JSON", "Reactor", "HTTP", "TLS"]),
         tests("TidyTests", []),

@@ -57,7 +57,7 @@ int ambit_nft_run(const char *commands, char **listing, char **message) {
     int result = -1;
     if (nft_ctx_buffer_output(context) == 0 && nft_ctx_buffer_error(context) == 0) {
         nft_ctx_output_set_flags(context, NFT_CTX_OUTPUT_NUMERIC_ALL |
-                                              (listing ? NFT_CTX_OUTPUT_JSON : 0));
+                                              (listing ? NFT_CTX_OUTPUT_STATELESS : 0));
         result = nft_run_cmd_from_buffer(context, commands) == 0 ? 0 : -1;
         const char *said = nft_ctx_get_error_buffer(context);
         *message = strdup(said ? said : "");

@@ -38,6 +38,7 @@ extension HTTP2Connection {
         if frame.has(FrameFlags.acknowledgement) {
             if settingsInFlight > 0 {
                 settingsInFlight -= 1
+                applyStreamWindow()
             } else {
                 try countControlFrame()
             }

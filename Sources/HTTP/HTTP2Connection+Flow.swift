@@ -38,6 +38,16 @@ extension HTTP2Connection {
         queueWindowUpdate(0, UInt32(increment))
     }
 
+    /// The peer has read our SETTINGS: where our window is below the default, it now holds.
+    mutating func applyStreamWindow() {
+        let surplus = streamReceiveWindow - limits.streamWindowBytes
+        guard surplus > 0 else { return }
+        streamReceiveWindow = limits.streamWindowBytes
+        for place in streams.allPlaces where streams[place].id != 0 {
+            streams[place].receiveWindow -= surplus
+        }
+    }
+
     mutating func receiveWindowUpdate(
         _ payload: Span<UInt8>
     ) throws(HTTP2Failure) -> HTTP2Event? {

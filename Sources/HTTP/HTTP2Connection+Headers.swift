@@ -151,7 +151,7 @@ extension HTTP2Connection {
         var opened = HTTP2Stream()
         opened.id = stream
         opened.sendWindow = peerWindow
-        opened.receiveWindow = limits.streamWindowBytes
+        opened.receiveWindow = streamReceiveWindow
         opened.flags = [.remoteHeaders]
         if request.isConnect {
             opened.flags.insert(.isTunnel)

@@ -47,12 +47,11 @@ extension HTTP2Connection {
             appendUInt16(identifier, to: &output)
             appendUInt32(value, to: &output)
         }
-        let initialWindow: Int32 = 65_535
-        if limits.connectionWindowBytes > initialWindow {
-            queueWindowUpdate(0, UInt32(limits.connectionWindowBytes - initialWindow))
+        if limits.connectionWindowBytes > Self.defaultWindow {
+            queueWindowUpdate(0, UInt32(limits.connectionWindowBytes - Self.defaultWindow))
         } else {
             // A window cannot start lower than the protocol's.
-            receiveWindow = initialWindow
+            receiveWindow = Self.defaultWindow
         }
     }
 

@@ -29,7 +29,7 @@ extension HTTP2Connection {
         var opened = HTTP2Stream()
         opened.id = stream
         opened.sendWindow = peerWindow
-        opened.receiveWindow = limits.streamWindowBytes
+        opened.receiveWindow = streamReceiveWindow
         opened.flags = [.localHeaders]
         if facts.isConnect {
             opened.flags.insert(.isTunnel)

@@ -27,6 +27,9 @@ package struct HTTP2Connection: ~Copyable {
         case failed
     }
 
+    /// The window both sides begin with, of streams and of the connection: RFC 9113 §6.9.2.
+    static let defaultWindow: Int32 = 65_535
+
     package let role: HTTP2Role
     package let limits: HTTP2Limits
 
@@ -52,11 +55,13 @@ package struct HTTP2Connection: ~Copyable {
     var lastPeerStream: UInt32 = 0
 
     // Flow control.
-    var sendWindow: Int32 = 65_535
+    var sendWindow = defaultWindow
     var receiveWindow: Int32
+    /// What a new stream of the peer may send: the protocol's default until it knows of less.
+    var streamReceiveWindow: Int32
     var owed = 0
     var unreleased = 0
-    var peerWindow: Int32 = 65_535
+    var peerWindow = defaultWindow
     var peerFrameBytesMax = 16_384
     var peerHeaderListBytesMax = UInt32.max
 
@@ -91,6 +96,7 @@ package struct HTTP2Connection: ~Copyable {
         clock = now
         input = role == .server ? .preface(matched: 0) : .frameHeader
         receiveWindow = limits.connectionWindowBytes
+        streamReceiveWindow = max(Self.defaultWindow, limits.streamWindowBytes)
         earlyResets = TokenBucket(limits.earlyResets, now: now)
         provokedResets = TokenBucket(limits.provokedResets, now: now)
         controlFrames = TokenBucket(limits.controlFrames, now: now)

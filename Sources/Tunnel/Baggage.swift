@@ -55,7 +55,7 @@ package struct Baggage: Sendable, Hashable {
         guard let equals = pair.firstIndex(of: UInt8(ascii: "=")) else { return }
         let key = String(decoding: trimmed(pair[..<equals]), as: UTF8.self)
         let value = trimmed(pair[pair.index(after: equals)...])
-        guard isBaggageValue(value) else { return }
+        guard !value.isEmpty, isBaggageValue(value) else { return }
         let text = String(decoding: value, as: UTF8.self)
         if let kind = Self.kinds.first(where: { $0.key == key })?.kind {
             guard workloadKind == nil else { return }

@@ -188,6 +188,23 @@ struct AdminCommand: ParsableCommand {
     }
 }
 
+/// `ambit lab rotate-root`.
+struct RotateRootCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "rotate-root",
+        abstract: "Replace the root of the lab's certificates."
+    )
+
+    @Option(help: "Seconds that the new root is announced before it signs, and the old one after.")
+    var overlap: Int64 = 60
+
+    @OptionGroup var lab: LabChoice
+
+    func run() throws {
+        try reporting { try lab.connect().call(.rotateRoot(overlap: overlap)) }
+    }
+}
+
 /// Prints an answer's body; one that is no success fails the command.
 private func fetch(
     _ method: String,

@@ -38,6 +38,6 @@ int ambit_network_namespace(void);
 // without reading or writing files.
 //
 // Returns 0, or -1 with the library's words in *message (NULL when out of memory). With a
-// non-NULL listing the commands' JSON output goes there. Both strings are the caller's to free().
+// non-NULL listing what the commands print goes there. Both strings are the caller's to free().
 int ambit_nft_run(const char *commands, char **listing, char **message);
 #endif

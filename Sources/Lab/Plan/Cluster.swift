@@ -13,13 +13,30 @@ package struct Cluster: Sendable {
         IPAddress(v6High: 0xFD00_0010_0096_0000, low: 0xA),  // fd00:10:96::a
     ]
 
-    private let settings = MeshSettings()
+    private let settings: MeshSettings
     private var objects = ObjectSet()
     private var assignments = Assignments()
     private var warnings: [String] = []
 
-    /// Makes a cluster without objects.
-    package init() {}
+    /// The trust domain of every identity.
+    package var trustDomain: String { settings.trustDomain }
+
+    /// Makes a cluster without objects; settings of nodes that concern all of them are taken over.
+    package init(nodeFlags: [String] = []) {
+        var settings = MeshSettings()
+        for flag in nodeFlags {
+            let parts = flag.split(separator: "=", maxSplits: 1).map(String.init)
+            guard parts.count == 2 else { continue }
+            switch parts[0] {
+            case "trust-domain": settings.trustDomain = parts[1]
+            case "cluster-domain": settings.clusterDomain = parts[1]
+            case "cluster-id": settings.clusterID = parts[1]
+            case "network": settings.network = parts[1]
+            default: break
+            }
+        }
+        self.settings = settings
+    }
 
     /// Adds the objects of files, in place of those with the same names.
     package mutating func apply(_ files: [SourceFile]) throws(LabError) {
@@ -87,6 +104,15 @@ package struct Cluster: Sendable {
                 pod.networkNamespacePath = LabPaths.namespace(ofPod: pod.namespace, pod.name)
                 return pod
             }
+            plan.identities[node.name] = Set(
+                pods.map { pod in
+                    SPIFFEID(
+                        trustDomain: settings.trustDomain,
+                        namespace: pod.namespace,
+                        serviceAccount: pod.serviceAccount
+                    )
+                }
+            )
             plan.enrolled.formUnion(pods.map { $0.namespace + "/" + $0.name })
             plan.podFiles[node.name] = LocalPods(pods: pods).json.pretty()
         }

@@ -57,6 +57,7 @@ extension Supervisor {
         }
         for node in old.nodes where !plan.nodes.contains(node) {
             proxies.removeValue(forKey: node.name)?.remove()
+            signers.stop(node: node.name)
             unnameNamespace(LabPaths.namespace(ofNode: node.name))
             Calls.removeFile(LabPaths.podsFile(ofNode: node.name))
             do {
@@ -82,6 +83,7 @@ extension Supervisor {
                     LabPaths.namespace(ofNode: node.name)
                 )
                 if let binary = options.nodeBinary {
+                    try signers.serve(node: node.name)
                     proxies[node.name] = try NodeProxy(
                         node.name,
                         command: proxyCommand(binary, node, network),
@@ -106,7 +108,7 @@ extension Supervisor {
                 "--node-name=" + node.name,
                 "--mesh-state=" + LabPaths.meshState,
                 "--pods=" + LabPaths.podsFile(ofNode: node.name),
-                "--signer-socket=" + LabPaths.signerSocket,
+                "--signer-socket=" + LabPaths.signerSocket(ofNode: node.name),
             ] + options.nodeFlags.map { "--" + $0 },
             environment: environment
         )
@@ -133,6 +135,7 @@ extension Supervisor {
 
     // Nodes read these whenever they are replaced.
     private func writeState(_ failures: inout [LabError]) {
+        signers.host(plan.identities)
         do throws(SystemError) {
             try Calls.replaceFile(LabPaths.meshState, with: plan.meshState)
             for (node, content) in plan.podFiles {

@@ -15,6 +15,7 @@ final class Supervisor {
     let loop = PollLoop()
     let children = Children()
     let fabric: Fabric
+    let signers: Signers
     let environment: [String]
     var cluster: Cluster
     var plan = ClusterPlan()
@@ -28,8 +29,9 @@ final class Supervisor {
     init(_ options: SupervisorOptions, listener: consuming Descriptor) throws {
         self.options = options
         self.listener = listener
-        cluster = Cluster()
+        cluster = Cluster(nodeFlags: options.nodeFlags)
         fabric = try Fabric(resolvers: Cluster.resolvers)
+        signers = try Signers(trustDomain: cluster.trustDomain)
         var environment = ProcessInfo.processInfo.environment.map { "\($0.key)=\($0.value)" }
         if ProcessInfo.processInfo.environment["PATH"] == nil {
             environment.append("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")

@@ -183,6 +183,17 @@ import Testing
         }
     }
 
+    @Test func `lets a peer use the default window until it knows of a smaller one (§6.9.2)`() {
+        let server = MachineUnderTest(.server, small(stream: 1000, connection: 200_000))
+        _ = server.receive(clientPreface + WireFrame.settings().bytes)
+        #expect(server.receive([.headers(1, postRequest), .data(1, zeros(60_000))]).count == 2)
+        #expect(server.receive([.settingsAcknowledgement]) == [])
+        let late = server.receive([.data(1, [1])])
+        #expect(late == [.reset(stream: 1, .flowControlError, byPeer: false)])
+        let other = server.receive([.headers(3, postRequest), .data(3, zeros(1001))])
+        #expect(other.last == .reset(stream: 3, .flowControlError, byPeer: false))
+    }
+
     @Test func `keeps quiet while nothing can have waited`() throws {
         let client = MachineUnderTest.client()
         let stream = try client.open(connectFields)

@@ -140,6 +140,10 @@ import Tunnel
         #expect(own.isEmpty)
     }
 
+    @Test func `takes an empty value as absent, the workload's kind too`() {
+        #expect(parse("k8s.pod.name=,service.name=,k8s.cluster.name= ") == Baggage())
+    }
+
     @Test func `is read up to its bound only`() {
         let filler = String(repeating: "x=y,", count: Baggage.textBytesMax / 4)
         #expect(parse(filler + "service.name=web").canonicalName == "")
