@@ -1,6 +1,7 @@
 // Outputs: growable runs of bytes that sessions append to.
 #include "COpenSSL.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 
 enum { output_room_first = 64 * 1024 };
@@ -25,3 +26,5 @@ void ambit_output_free(ambit_output *output) {
     output->used = 0;
     output->room = 0;
 }
+
+size_t ambit_heap_used(void) { return mallinfo2().uordblks; }

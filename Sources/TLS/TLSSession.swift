@@ -126,6 +126,9 @@ package final class TLSSession {
     /// Whether records are ours after the handshake, and no more libssl's.
     package var hasOwnRecords: Bool { unsafe ambit_session_has_own_records(handle) == 1 }
 
+    /// Bytes of the process's C heap in use, for tests of what a session costs.
+    package static var heapBytesInUse: Int { ambit_heap_used() }
+
     /// Whether the session went on from an earlier one, which must never be.
     package var wasResumed: Bool { unsafe ambit_session_was_resumed(handle) == 1 }
 

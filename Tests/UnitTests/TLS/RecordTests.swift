@@ -161,7 +161,7 @@ struct RecordLayers: Sendable, CustomTestStringConvertible {
                 let warm = try SessionPair(client: client, server: server)
                 warm.run()
             }
-            let before = mallinfo2().uordblks
+            let before = TLSSession.heapBytesInUse
             for _ in 0..<50 {
                 let pair = try SessionPair(client: client, server: server)
                 pair.run()
@@ -171,7 +171,7 @@ struct RecordLayers: Sendable, CustomTestStringConvertible {
                 pair.release()
                 pairs.append(pair)
             }
-            let each = Int(mallinfo2().uordblks - before) / 100
+            let each = (TLSSession.heapBytesInUse - before) / 100
             print("idle TLS session: \(each) bytes")
             guard pairs.allSatisfy(\.isEstablished), each < 4096 else { exit(1) }
         }
