@@ -84,8 +84,8 @@ let package = Package(
         module(
             "Lab",
             [
-                "CLinux", "Controller", "DNS", "Identity", "JSON", "Kubernetes", "Mesh", "Netlink",
-                "Reactor", "TLS",
+                "CLinux", "CNetfilter", "Controller", "DNS", "Identity", "JSON", "Kubernetes",
+                "Mesh", "Netlink", "Reactor", "TLS",
             ]
         ),
         program("ambit", ["Lab", arguments]),
@@ -102,7 +102,10 @@ let package = Package(
         tests("SimTests", ["HTTP"]),
         tests(
             "FuzzTests",
-            ["Controller", "DNS", "HTTP", "Identity", "JSON", "Kubernetes", "Mesh", "TLS", "Tunnel"]
+            [
+                "Controller", "DNS", "HTTP", "Identity", "JSON", "Kubernetes", "Mesh", "Node",
+                "TLS", "Tunnel",
+            ]
         ),
         tests("LabTests", ["JSON", "Reactor", "HTTP", "TLS"]),
         tests("TidyTests", []),

@@ -2,7 +2,7 @@ internal import CLinux
 internal import Glibc
 
 /// An open file descriptor with one owner, closed when the owner lets go.
-package struct Descriptor: ~Copyable {
+package struct Descriptor: ~Copyable, Sendable {
     /// The number, valid while this value lives.
     package let raw: Int32
 
@@ -21,5 +21,12 @@ package struct Descriptor: ~Copyable {
         let raw = self.raw
         discard self
         return raw
+    }
+}
+
+extension Descriptor {
+    /// An open descriptor of nothing in particular, to hold a place in the table.
+    package static func placeholder() throws(SystemError) -> Descriptor {
+        Descriptor(owning: try checked("eventfd") { ambit_eventfd() })
     }
 }

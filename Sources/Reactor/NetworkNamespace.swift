@@ -2,7 +2,7 @@ internal import CLinux
 internal import Glibc
 
 /// A network namespace held open; entering it concerns only the calling thread.
-package struct NetworkNamespace: ~Copyable {
+package struct NetworkNamespace: ~Copyable, Sendable {
     private let descriptor: Descriptor
 
     /// Opens the namespace a path names, such as `/proc/42/ns/net`.

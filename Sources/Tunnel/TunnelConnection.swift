@@ -1,4 +1,5 @@
 package import HTTP
+package import Mesh
 package import Reactor
 package import TLS
 
@@ -102,6 +103,12 @@ package final class TunnelConnection: ReadinessHandler, LoopTask, TimerHandler {
         phase == .open && !isDraining && streams.count < limits.streamsMax && machine.canOpenStream
     }
 
+    /// Who the peer proved to be, once TLS is up.
+    package private(set) var peerIdentity: SPIFFEID?
+
+    /// Whether TLS ever came up.
+    package var wasEstablished: Bool { peerIdentity != nil }
+
     /// Streams that run.
     package var streamCount: Int { streams.count }
 
@@ -202,6 +209,12 @@ package final class TunnelConnection: ReadinessHandler, LoopTask, TimerHandler {
             machine.ping(now)
             schedule()
         }
+        if let since = machine.incompleteSince,
+            now &- since >= limits.handshakeMilliseconds &* 1_000_000
+        {
+            let reason = "\(peerName) left a frame unfinished"
+            return close(TunnelFailure(stage: .http2, reason: reason))
+        }
         if let idleSince, now &- idleSince >= limits.idleMilliseconds &* 1_000_000 {
             drain()
         }
@@ -222,6 +235,7 @@ package final class TunnelConnection: ReadinessHandler, LoopTask, TimerHandler {
     /// TLS is through: HTTP/2 may speak.
     func established() {
         phase = .open
+        peerIdentity = session.peerIdentity.flatMap { SPIFFEID(uri: $0) }
         idleSince = loop.now
         if let timer { loop.cancel(timer) }
         timer = loop.schedule(afterMilliseconds: limits.pingIntervalMilliseconds, self)

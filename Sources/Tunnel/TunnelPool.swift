@@ -40,6 +40,10 @@ package protocol TunnelDialing: AnyObject {
     func makeSocket(_ key: TunnelKey) throws(TunnelFailure) -> Descriptor
     /// A client session with the pod's certificate of now.
     func makeSession(_ key: TunnelKey) throws(TunnelFailure) -> TLSSession
+    /// A tunnel is up.
+    func tunnelOpened(_ key: TunnelKey)
+    /// A tunnel that was up is gone.
+    func tunnelClosed(_ key: TunnelKey)
 }
 
 /// The outgoing tunnels of one worker, shared by all connections with an equal key.
@@ -217,8 +221,10 @@ package final class TunnelPool: TunnelOwner {
             let index = entry.dials.firstIndex(where: { $0.connection === connection })
         else { return connection.abort("not wanted any more") }
         let dial = entry.dials.remove(at: index)
+        dial.connection = nil
         entry.open.append(connection)
         entries[key] = entry
+        dialing.tunnelOpened(key)
         let waiters = dial.waiters
         dial.waiters = []
         for waiter in waiters {
@@ -246,6 +252,7 @@ package final class TunnelPool: TunnelOwner {
 
     package func tunnelClosed(_ connection: TunnelConnection, _ failure: TunnelFailure?) {
         guard let key = keys.removeValue(forKey: ObjectIdentifier(connection)) else { return }
+        if connection.wasEstablished { dialing.tunnelClosed(key) }
         guard var entry = entries[key] else { return }
         entry.open.removeAll { $0 === connection }
         let index = entry.dials.firstIndex { $0.connection === connection }

@@ -46,6 +46,18 @@ package final class TunnelStream: ReadinessHandler {
     /// Bytes that wait for the socket.
     package var pendingBytes: Int { pending.count }
 
+    /// Whether a socket was attached.
+    package var hasSocket: Bool { socket != nil }
+
+    /// The stream was answered with END_STREAM and will have no socket: let it go.
+    package func refused() {
+        observer = nil
+        owner = nil
+        // Where the answer could not end it, the reset does.
+        connection?.reset(self, code: .noError)
+        close(.closed("refused"))
+    }
+
     /// Whether the peer has finished sending and nothing waits to be delivered.
     package var hasReceivedEnd: Bool { receivedEnd && pending.isEmpty }
 

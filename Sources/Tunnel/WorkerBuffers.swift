@@ -25,6 +25,11 @@ package final class WorkerBuffers {
         unsafe Socket.read(socket, received)
     }
 
+    /// Gives back what grew in a burst.
+    package func trim() {
+        sealed.release()
+    }
+
     /// The framing scratch as HTTP writes into it.
     var framedElements: UnsafeMutableBufferPointer<UInt8> {
         unsafe framed.bindMemory(to: UInt8.self)

@@ -1,1 +1,4 @@
-print("not built yet")
+import Glibc
+import Node
+
+exit(NodeProgram.main(CommandLine.arguments))

@@ -38,15 +38,19 @@ struct LabCommand: ParsableCommand {
             UpCommand.self, ApplyCommand.self, DeleteCommand.self, PsCommand.self,
             ExecCommand.self, LogsCommand.self, CaptureCommand.self, MetricsCommand.self,
             AdminCommand.self, RestartCommand.self, StopCommand.self, StartCommand.self,
-            CutCommand.self, MendCommand.self, DownCommand.self, SuperviseCommand.self,
+            RotateRootCommand.self, CutCommand.self, MendCommand.self, DownCommand.self,
+            DemoCommand.self, SuperviseCommand.self,
         ]
     )
 }
 
 /// Which lab a command is about.
 struct LabChoice: ParsableArguments {
-    @Option(name: .customLong("name"), help: "The lab's name.")
-    var name = "default"
+    @Option(
+        name: .customLong("name"),
+        help: "The lab's name; without it, that of $AMBIT_LAB, or default."
+    )
+    var name = Output.variable("AMBIT_LAB") ?? "default"
 
     /// Connects to the lab, which must be up.
     func connect() throws(LabError) -> ControlClient {

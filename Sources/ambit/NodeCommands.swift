@@ -188,6 +188,28 @@ struct AdminCommand: ParsableCommand {
     }
 }
 
+/// `ambit lab rotate-root`.
+struct RotateRootCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "rotate-root",
+        abstract: "Replace the root of the lab's certificates.",
+        discussion: """
+            Both roots are trusted for the overlap before the new one signs and as long after. No \
+            connection fails if the overlap is a certificate's lifetime (the nodes' \
+            certificate-lifetime, a day by default) at least.
+            """
+    )
+
+    @Option(help: "Seconds that both are trusted, before the new one signs and after.")
+    var overlap: Int64 = 86_400
+
+    @OptionGroup var lab: LabChoice
+
+    func run() throws {
+        try reporting { try lab.connect().call(.rotateRoot(overlap: overlap)) }
+    }
+}
+
 /// Prints an answer's body; one that is no success fails the command.
 private func fetch(
     _ method: String,

@@ -19,6 +19,19 @@ package struct LogReader: ~Copyable {
         self.log = log
     }
 
+    /// Reads on from where it is to the end there is now.
+    package func readOn() throws(LabError) -> [String] {
+        var bytes: [UInt8] = []
+        do throws(SystemError) {
+            while let part = try Calls.read(log.raw, room: 64 << 10), !part.isEmpty {
+                bytes += part
+            }
+        } catch {
+            throw LabError("cannot read the log", error)
+        }
+        return String(decoding: bytes, as: UTF8.self).split(separator: "\n").map(String.init)
+    }
+
     /// Copies the log to a descriptor; when following, until the lab ends or a signal comes.
     package func copy(to output: Int32, following: Bool) throws(LabError) {
         do throws(SystemError) {

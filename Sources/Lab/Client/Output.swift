@@ -34,6 +34,11 @@ package enum Output {
         return files
     }
 
+    /// A variable of this process's environment.
+    package static func variable(_ name: String) -> String? {
+        ProcessInfo.processInfo.environment[name]
+    }
+
     /// The variables of this process that its terminal set, as `NAME=VALUE`.
     package static var terminalEnvironment: [String] {
         ProcessInfo.processInfo.environment["TERM"].map { ["TERM=" + $0] } ?? []

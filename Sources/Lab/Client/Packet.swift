@@ -104,6 +104,9 @@ package struct Packet: Sendable, Equatable {
         self.destination = SocketAddress(destination, ports.1)
     }
 
+    /// The lower of its two ports, which is the server's as a rule.
+    package var lowerPort: UInt16 { min(source.port, destination.port) }
+
     /// What the payload looks like.
     package var content: Content {
         guard let first = payload.first else { return .none }

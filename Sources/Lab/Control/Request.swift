@@ -20,6 +20,8 @@ package enum Request: Codable, Sendable {
     case packets(node: String?)
     /// Starts, stops, replaces or cuts off a node.
     case node(String, NodeAction)
+    /// Replaces the root of the lab's certificates; seconds that both are trusted on either side.
+    case rotateRoot(overlap: Int64)
     /// The lab ends when this connection does.
     case attach
     /// The lab no longer ends with this connection.

@@ -13,13 +13,35 @@ package struct Cluster: Sendable {
         IPAddress(v6High: 0xFD00_0010_0096_0000, low: 0xA),  // fd00:10:96::a
     ]
 
-    private let settings = MeshSettings()
+    private let settings: MeshSettings
     private var objects = ObjectSet()
     private var assignments = Assignments()
     private var warnings: [String] = []
 
-    /// Makes a cluster without objects.
-    package init() {}
+    /// A resolver for the names of this cluster.
+    package var resolver: ClusterResolver {
+        ClusterResolver(clusterDomain: settings.clusterDomain, network: settings.network)
+    }
+
+    /// The trust domain of every identity.
+    package var trustDomain: String { settings.trustDomain }
+
+    /// Makes a cluster without objects; settings of nodes that concern all of them are taken over.
+    package init(nodeFlags: [String] = []) {
+        var settings = MeshSettings()
+        for flag in nodeFlags {
+            let parts = flag.split(separator: "=", maxSplits: 1).map(String.init)
+            guard parts.count == 2 else { continue }
+            switch parts[0] {
+            case "trust-domain": settings.trustDomain = parts[1]
+            case "cluster-domain": settings.clusterDomain = parts[1]
+            case "cluster-id": settings.clusterID = parts[1]
+            case "network": settings.network = parts[1]
+            default: break
+            }
+        }
+        self.settings = settings
+    }
 
     /// Adds the objects of files, in place of those with the same names.
     package mutating func apply(_ files: [SourceFile]) throws(LabError) {
@@ -75,6 +97,8 @@ package struct Cluster: Sendable {
             filled.pods[index].metadata.uid = plan.pods[index].uid
         }
         assignments.forget(allBut: filled)
+        plan.state = translation.state
+        plan.serviceTargets = serviceTargets(of: filled)
         plan.meshState = translation.state.json.pretty()
         let uids = Dictionary(
             plan.pods.map { ($0.key, $0.uid) },
@@ -87,6 +111,15 @@ package struct Cluster: Sendable {
                 pod.networkNamespacePath = LabPaths.namespace(ofPod: pod.namespace, pod.name)
                 return pod
             }
+            plan.identities[node.name] = Set(
+                pods.map { pod in
+                    SPIFFEID(
+                        trustDomain: settings.trustDomain,
+                        namespace: pod.namespace,
+                        serviceAccount: pod.serviceAccount
+                    )
+                }
+            )
             plan.enrolled.formUnion(pods.map { $0.namespace + "/" + $0.name })
             plan.podFiles[node.name] = LocalPods(pods: pods).json.pretty()
         }
@@ -100,6 +133,21 @@ package struct Cluster: Sendable {
             throw LabError(.data, lines(manifests.problems.map(\.description)))
         }
         return manifests
+    }
+
+    private func serviceTargets(
+        of objects: ObjectSet
+    ) -> [String: ClusterResolver.ServiceTarget] {
+        var targets: [String: ClusterResolver.ServiceTarget] = [:]
+        for service in objects.services where !service.isExternalName {
+            let metadata = service.metadata
+            let host = "\(metadata.name).\(metadata.namespace).svc.\(settings.clusterDomain)"
+            for port in service.ports where !port.name.isEmpty {
+                let name = "_\(port.name)._\(port.transport.rawValue).\(host)".lowercased()
+                targets[name] = ClusterResolver.ServiceTarget(host: host, port: port.port)
+            }
+        }
+        return targets
     }
 
     // What is in a namespace goes with it, and pods with their node.

@@ -1,3 +1,5 @@
+package import Mesh
+
 /// Everything a lab is to run, computed from the objects alone.
 package struct ClusterPlan: Sendable {
     package var nodes: [NodePlan] = []
@@ -8,6 +10,11 @@ package struct ClusterPlan: Sendable {
     package var meshState: [UInt8] = []
     /// The content of the file each node reads its own pods from.
     package var podFiles: [String: [UInt8]] = [:]
+    /// The identities of each node's enrolled pods.
+    package var identities: [String: Set<SPIFFEID>] = [:]
+    /// The state itself, and named ports of services by their names in DNS (SRV).
+    package var state = MeshState()
+    package var serviceTargets: [String: ClusterResolver.ServiceTarget] = [:]
     /// What is worth telling whoever applied the objects.
     package var warnings: [String] = []
 

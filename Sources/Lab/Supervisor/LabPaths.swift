@@ -9,7 +9,6 @@ enum LabPaths {
     /// A file system of its own, so that logs cannot take the room of state files.
     static let logs = root + "/logs"
     static let meshState = root + "/mesh.json"
-    static let signerSocket = root + "/signer"
     static let supervisorLog = logs + "/supervisor"
 
     /// The network namespace of a pod; object names have neither slash nor underscore.
@@ -27,6 +26,9 @@ enum LabPaths {
 
     /// The file a node reads its pods from.
     static func podsFile(ofNode name: String) -> String { nodes + "/" + name + ".json" }
+
+    /// Where a node gets its certificates.
+    static func signerSocket(ofNode name: String) -> String { nodes + "/" + name + ".signer" }
 
     static func log(ofPod namespace: String, _ name: String) -> String {
         logs + "/pod_" + namespace + "_" + name

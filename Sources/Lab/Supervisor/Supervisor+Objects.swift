@@ -43,6 +43,7 @@ extension Supervisor {
         addNodes(&failures)
         addPods(&failures)
         writeState(&failures)
+        installServiceRules()
         startProxies(&failures)
         startPods()
         if let first = failures.first { throw first }
@@ -57,6 +58,7 @@ extension Supervisor {
         }
         for node in old.nodes where !plan.nodes.contains(node) {
             proxies.removeValue(forKey: node.name)?.remove()
+            signers.stop(node: node.name)
             unnameNamespace(LabPaths.namespace(ofNode: node.name))
             Calls.removeFile(LabPaths.podsFile(ofNode: node.name))
             do {
@@ -82,6 +84,7 @@ extension Supervisor {
                     LabPaths.namespace(ofNode: node.name)
                 )
                 if let binary = options.nodeBinary {
+                    try signers.serve(node: node.name)
                     proxies[node.name] = try NodeProxy(
                         node.name,
                         command: proxyCommand(binary, node, network),
@@ -106,7 +109,7 @@ extension Supervisor {
                 "--node-name=" + node.name,
                 "--mesh-state=" + LabPaths.meshState,
                 "--pods=" + LabPaths.podsFile(ofNode: node.name),
-                "--signer-socket=" + LabPaths.signerSocket,
+                "--signer-socket=" + LabPaths.signerSocket(ofNode: node.name),
             ] + options.nodeFlags.map { "--" + $0 },
             environment: environment
         )
@@ -131,8 +134,29 @@ extension Supervisor {
         }
     }
 
+    // A kernel without NAT does without virtual addresses for pods outside the mesh.
+    private func installServiceRules() {
+        let text = ServiceRules.text(for: plan.state)
+        for node in plan.nodes {
+            guard let network = fabric.node(node.name), network.serviceRules != text else {
+                continue
+            }
+            do throws(SystemError) {
+                let problem = try network.namespace.run { () throws(SystemError) in
+                    ServiceRules.install(text)
+                }
+                network.serviceRules = text
+                if let problem { note("virtual addresses of Node \(node.name): \(problem)") }
+            } catch {
+                note("virtual addresses of Node \(node.name): \(error)")
+            }
+        }
+    }
+
     // Nodes read these whenever they are replaced.
     private func writeState(_ failures: inout [LabError]) {
+        signers.host(plan.identities)
+        nameServer.update(plan.state, targets: plan.serviceTargets)
         do throws(SystemError) {
             try Calls.replaceFile(LabPaths.meshState, with: plan.meshState)
             for (node, content) in plan.podFiles {

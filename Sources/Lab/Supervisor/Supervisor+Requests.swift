@@ -30,6 +30,12 @@ extension Supervisor {
                 try openPackets(node, for: connection)
             case .node(let name, let action):
                 try perform(action, on: name, for: connection)
+            case .rotateRoot(let overlap):
+                guard (0...86_400).contains(overlap) else {
+                    throw LabError(.usage, "an overlap is 0 to 86400 seconds, found \(overlap)")
+                }
+                try signers.rotateRoot(overlapSeconds: overlap)
+                connection.reply(Reply())
             case .attach:
                 connection.isAttached = true
                 connection.reply(Reply())

@@ -190,7 +190,8 @@ import Testing
                 "log-levl: is not a key; did you mean `log-level`? (/etc/ambit.conf:5)",
                 "network: is given twice (/etc/ambit.conf:7)",
                 "dns: `maybe` is neither `true` nor `false` (/etc/ambit.conf:3)",
-                "log-level: `loud` is not a level; \(levels) (environment variable AMBIT_LOG_LEVEL)",
+                "log-level: `loud` is not a level; \(levels) "
+                    + "(environment variable AMBIT_LOG_LEVEL)",
             ]
         )
     }

@@ -109,7 +109,6 @@ import Testing
             (4_107_542_400, "2100-03-01"), (4_107_456_000, "2100-02-28"),
             (1_767_225_599, "2025-12-31"),
             (1_767_225_600, "2026-01-01"), (1_709_164_800, "2024-02-29"),
-            (253_402_214_400, "9999-12-31"),
         ] as [(UInt64, String)]
     )
     func `tells the date in leap years and others`(seconds: UInt64, date: String) throws {
@@ -120,7 +119,7 @@ import Testing
 
 @Suite struct `A hostile value in the log` {
     private static let hostile = [
-        "x\n2026-08-21T09:05:00.000000Z\tinfo\taccess\tconnection complete\tsrc.identity=\"forged\"",
+        "x\n2026-08-21T09:05:00.0Z\tinfo\taccess\tconnection complete\tsrc.identity=\"forged\"",
         "x\r\nforged", "x\" policy=\"forged", "x\\", "x\\\" error=\"forged", "tab\there",
         "\u{1B}[2J\u{1B}[1;31mred", "nul\0byte", "bell\u{7}", "del\u{7F}", "c1\u{9B}31m",
         "nel\u{85}line", "separator\u{2028}line\u{2029}", "bidi\u{202E}gnirts\u{2066}",

@@ -1,0 +1,67 @@
+internal import Identity
+internal import Mesh
+internal import Reactor
+internal import Synchronization
+internal import TLS
+
+/// The lab's certificate authority, with a socket for each node.
+///
+/// A node gets certificates for the identities of its own pods only, as a cluster's authority
+/// would see to.
+final class Signers {
+    /// The identities each node hosts now, read by the signer's threads.
+    private final class Hosted: Sendable {
+        private let identities = Mutex<[String: Set<SPIFFEID>]>([:])
+
+        func replace(_ new: [String: Set<SPIFFEID>]) {
+            identities.withLock { $0 = new }
+        }
+
+        func isHosted(_ identity: SPIFFEID, by node: String) -> Bool {
+            identities.withLock { $0[node]?.contains(identity) == true }
+        }
+    }
+
+    private let signer: Signer
+    private let hosted = Hosted()
+    private var servers: [String: SignerServer] = [:]
+
+    /// Makes an authority with a new root, which lives in memory only.
+    init(trustDomain: String) throws(LabError) {
+        do {
+            signer = try Signer(trustDomain: trustDomain)
+        } catch {
+            throw LabError(.failed, "cannot make a certificate authority: \(error)")
+        }
+    }
+
+    /// Opens a node's socket.
+    func serve(node name: String) throws(SystemError) {
+        let hosted = hosted
+        servers[name] = try SignerServer(
+            path: LabPaths.signerSocket(ofNode: name),
+            source: signer,
+            hosts: { hosted.isHosted($0, by: name) }
+        )
+    }
+
+    /// Closes the socket of a node that is gone.
+    func stop(node name: String) {
+        servers.removeValue(forKey: name)?.stop()
+        Calls.removeFile(LabPaths.signerSocket(ofNode: name))
+    }
+
+    /// Says which identities each node hosts from now on.
+    func host(_ identities: [String: Set<SPIFFEID>]) {
+        hosted.replace(identities)
+    }
+
+    /// Replaces the root; both are trusted for the overlap before and after the new one signs.
+    func rotateRoot(overlapSeconds: Int64) throws(LabError) {
+        do {
+            try signer.rotateRoot(overlapSeconds: overlapSeconds)
+        } catch {
+            throw LabError(.failed, "cannot replace the root: \(error)")
+        }
+    }
+}

@@ -1,0 +1,506 @@
+internal import Capture
+internal import Identity
+internal import JSON
+internal import Mesh
+internal import Reactor
+internal import Synchronization
+internal import Telemetry
+
+/// The node's control thread: reads state and pods, tells the workers, captures, drains.
+///
+/// Everything slow or rare happens here, away from the data path. Belongs to the main thread.
+final class Control: TimerHandler {
+    /// The largest state file that is read.
+    static let stateBytesMax = 512 << 20
+    private static let tickMilliseconds: UInt64 = 1000
+    private static let repairTicks = 10
+
+    let configuration: NodeConfiguration
+    let loop: EventLoop
+    let telemetry: NodeTelemetry
+    let store: CertificateStore
+    let workers: [WorkerHandle]
+    private(set) var snapshot = Snapshot.empty
+    private(set) var hasState = false
+    private(set) var hasPods = false
+    private(set) var isDraining = false
+    private(set) var managed: [String: ManagedPod] = [:]
+    private var files: [WatchedFile] = []
+    private var lastState: [UInt8] = []
+    private var lastPods: [UInt8] = []
+    private var deadline: UInt64 = 0
+    private var ticks = 0
+    private var peakConnections = 0
+    private let answers: Mailbox<PodAnswer>
+    let descriptions: Mailbox<[ConnectionDescription]>
+    private var descriptionsHandler: MailboxHandler<[ConnectionDescription]>?
+    var waitingForDescriptions: [Gathering] = []
+    private var admin: AdminServer?
+    private var answersHandler: MailboxHandler<PodAnswer>?
+
+    /// A worker's word on a pod it was given.
+    struct PodAnswer: Sendable {
+        let uid: String
+        let generation: Int
+        let failure: String?
+    }
+
+    init(
+        configuration: NodeConfiguration,
+        loop: EventLoop,
+        telemetry: NodeTelemetry,
+        store: CertificateStore,
+        workers: [WorkerHandle]
+    ) throws(SystemError) {
+        self.configuration = configuration
+        self.loop = loop
+        self.telemetry = telemetry
+        self.store = store
+        self.workers = workers
+        self.answers = try Mailbox()
+        self.descriptions = try Mailbox()
+    }
+
+    /// Reads everything once and begins to watch.
+    func start() throws(SystemError) {
+        let handler = MailboxHandler(answers) { [weak self] in self?.take($0) }
+        answersHandler = handler
+        _ = try loop.add(answers.descriptor, handler)
+        let describing = MailboxHandler(descriptions) { [weak self] in self?.take($0) }
+        descriptionsHandler = describing
+        _ = try loop.add(descriptions.descriptor, describing)
+        let admin = AdminServer(loop: loop, backend: self)
+        self.admin = admin
+        try admin.start()
+        if !configuration.meshStatePath.isEmpty {
+            files.append(
+                try WatchedFile(configuration.meshStatePath, loop: loop) { [weak self] in
+                    self?.readState()
+                }
+            )
+        }
+        if !configuration.podsPath.isEmpty {
+            files.append(
+                try WatchedFile(configuration.podsPath, loop: loop) { [weak self] in
+                    self?.readPods()
+                }
+            )
+        }
+        readState()
+        readPods()
+        _ = loop.schedule(afterMilliseconds: Control.tickMilliseconds, self)
+    }
+
+    // MARK: the mesh state
+
+    private func readState() {
+        guard !configuration.meshStatePath.isEmpty else { return }
+        do {
+            let bytes = try WatchedFile.contents(
+                configuration.meshStatePath,
+                bytesMax: Control.stateBytesMax
+            )
+            guard bytes != lastState else { return }
+            lastState = bytes
+            let state = try MeshState(json: bytes)
+            adopt(state)
+            telemetry.metrics.node.meshStates("accepted").increment()
+        } catch {
+            // The last good state stays in force.
+            telemetry.metrics.node.meshStates("refused").increment()
+            telemetry.log.error(
+                .mesh,
+                "mesh state refused, the last good one stays",
+                ["file": "\(configuration.meshStatePath)", "error": "\(error)"]
+            )
+        }
+    }
+
+    private func adopt(_ state: MeshState) {
+        let next = Snapshot(
+            version: snapshot.version + 1,
+            workloads: state.workloads,
+            services: state.services,
+            policies: state.policies,
+            previous: snapshot
+        )
+        let diff = SnapshotDiff(from: snapshot, to: next)
+        snapshot = next
+        hasState = true
+        for worker in workers { worker.mailbox.send(.snapshot(next, diff)) }
+        telemetry.metrics.expire(live: next)
+        wantCertificates()
+        telemetry.log.info(
+            .mesh,
+            "mesh state accepted",
+            [
+                "version": LogValue(next.version), "workloads": LogValue(next.workloads.count),
+                "services": LogValue(next.services.count),
+                "policies": LogValue(next.policies.count),
+            ]
+        )
+    }
+
+    /// Certificates are kept for the pods of this node, nobody else's.
+    private func wantCertificates() {
+        var wanted: Set<SPIFFEID> = []
+        for pod in managed.values {
+            let record = snapshot.workload(namespace: pod.local.namespace, name: pod.local.name)
+            wanted.insert(
+                record?.identity
+                    ?? SPIFFEID(
+                        trustDomain: configuration.trustDomain,
+                        namespace: pod.local.namespace,
+                        serviceAccount: pod.local.serviceAccount
+                    )
+            )
+        }
+        store.want(wanted)
+    }
+
+    // MARK: the pods
+
+    private func readPods() {
+        guard !configuration.podsPath.isEmpty else { return }
+        do {
+            let bytes = try WatchedFile.contents(
+                configuration.podsPath,
+                bytesMax: Control.stateBytesMax
+            )
+            guard bytes != lastPods else { return }
+            lastPods = bytes
+            let listed = try LocalPods(json: bytes)
+            hasPods = true
+            adopt(listed.pods)
+        } catch {
+            telemetry.log.error(
+                .capture,
+                "list of pods refused, the last good one stays",
+                ["file": "\(configuration.podsPath)", "error": "\(error)"]
+            )
+        }
+    }
+
+    private func adopt(_ listed: [LocalPod]) {
+        let wanted = Dictionary(listed.map { ($0.uid, $0) }, uniquingKeysWith: { _, last in last })
+        for pod in Array(managed.values) {
+            if let next = wanted[pod.local.uid] {
+                if next != pod.local { replace(pod, with: next) }
+            } else {
+                remove(pod)
+            }
+        }
+        for pod in listed where managed[pod.uid] == nil { add(pod) }
+        wantCertificates()
+        countPods()
+    }
+
+    private func add(_ local: LocalPod) {
+        let pod = ManagedPod(local: local)
+        managed[local.uid] = pod
+        open(pod)
+    }
+
+    /// Opens the pod's namespace and asks every worker for its listeners.
+    private func open(_ pod: ManagedPod) {
+        do throws(SystemError) {
+            let namespace = try PodNamespace(path: pod.local.networkNamespacePath)
+            pod.begin(namespace, answersDue: workers.count)
+        } catch {
+            return pending(pod, error.description)
+        }
+        guard let namespace = pod.namespace else { return }
+        let uid = pod.local.uid
+        let generation = pod.generation
+        for worker in workers {
+            worker.mailbox.send(
+                .addPod(pod.local, namespace) { [answers] failure in
+                    answers.send(PodAnswer(uid: uid, generation: generation, failure: failure))
+                }
+            )
+        }
+    }
+
+    /// A worker has opened its listeners, or could not; with the last one capture begins.
+    private func take(_ answer: PodAnswer) {
+        guard let pod = managed[answer.uid], pod.generation == answer.generation else { return }
+        if let failure = answer.failure {
+            tellWorkersToForget(pod)
+            return pending(pod, failure)
+        }
+        guard pod.answered() else { return }
+        install(pod)
+    }
+
+    private func take(_ described: [ConnectionDescription]) {
+        guard let oldest = waitingForDescriptions.first else { return }
+        guard oldest.take(described) else { return }
+        waitingForDescriptions.removeFirst()
+        if !waitingForDescriptions.isEmpty { askForDescriptions() }
+    }
+
+    private func install(_ pod: ManagedPod) {
+        guard let namespace = pod.namespace else { return }
+        do throws(CaptureError) {
+            try PodCapture.install(in: namespace.namespace, try plan(pod))
+            pod.state = .captured
+            telemetry.metrics.node.startedPods().increment()
+            telemetry.log.info(
+                .capture,
+                "pod captured",
+                ["pod": "\(pod.local.namespace)/\(pod.local.name)", "uid": "\(pod.local.uid)"]
+            )
+        } catch {
+            pending(pod, "\(error)")
+        }
+        countPods()
+    }
+
+    private func plan(_ pod: ManagedPod) throws(CaptureError) -> CapturePlan {
+        let hasIPv6: Bool
+        if let namespace = pod.namespace {
+            hasIPv6 = try PodCapture.supportsIPv6(in: namespace.namespace)
+        } else {
+            hasIPv6 = false
+        }
+        return CapturePlan(
+            excludedOutboundPorts: pod.local.excludedOutboundPorts,
+            excludedInboundPorts: pod.local.excludedInboundPorts,
+            capturesDNS: pod.local.capturesDNS && configuration.answersDNS,
+            ipv6: hasIPv6
+        )
+    }
+
+    private func pending(_ pod: ManagedPod, _ reason: String) {
+        if pod.state != .pending(reason) {
+            telemetry.log.warn(
+                .capture,
+                "pod cannot be captured yet",
+                ["pod": "\(pod.local.namespace)/\(pod.local.name)", "error": "\(reason)"]
+            )
+        }
+        pod.fail(reason)
+        countPods()
+    }
+
+    /// The same pod with other settings: only what changed is done again.
+    private func replace(_ pod: ManagedPod, with next: LocalPod) {
+        let isSamePlace = pod.local.networkNamespacePath == next.networkNamespacePath
+        let isSameListening = pod.local.capturesDNS == next.capturesDNS
+        if isSamePlace, isSameListening, pod.state == .captured,
+            pod.local.serviceAccount == next.serviceAccount
+        {
+            pod.local = next
+            return install(pod)
+        }
+        remove(pod)
+        add(next)
+    }
+
+    private func remove(_ pod: ManagedPod) {
+        managed[pod.local.uid] = nil
+        if let namespace = pod.namespace, pod.state == .captured {
+            // Rules go before listeners: nothing is refused in between. A pod that is gone took
+            // its rules along.
+            try? PodCapture.remove(in: namespace.namespace)
+        }
+        tellWorkersToForget(pod)
+        telemetry.metrics.node.stoppedPods().increment()
+        telemetry.log.info(
+            .capture,
+            "pod released",
+            ["pod": "\(pod.local.namespace)/\(pod.local.name)"]
+        )
+    }
+
+    private func tellWorkersToForget(_ pod: ManagedPod) {
+        for worker in workers { worker.mailbox.send(.removePod(uid: pod.local.uid)) }
+    }
+
+    private func countPods() {
+        let captured = managed.values.count { $0.state == .captured }
+        telemetry.metrics.node.activePods().set(Int64(captured))
+        telemetry.metrics.node.pendingPods().set(Int64(managed.count - captured))
+    }
+
+    /// Puts back rules that somebody took away, and tries again what was pending.
+    private func repair() {
+        for pod in managed.values {
+            switch pod.state {
+            case .pending, .opening: if pod.isRetryDue { open(pod) }
+            case .captured:
+                guard let namespace = pod.namespace else { continue }
+                do throws(CaptureError) {
+                    let plan = try plan(pod)
+                    guard try !PodCapture.isIntact(in: namespace.namespace, plan) else { continue }
+                    telemetry.log.warn(
+                        .capture,
+                        "capture was changed by somebody else, putting it back",
+                        ["pod": "\(pod.local.namespace)/\(pod.local.name)"]
+                    )
+                    install(pod)
+                } catch {
+                    pending(pod, "\(error)")
+                }
+            }
+        }
+    }
+
+    // MARK: time
+
+    func timerFired(_ tag: Int) {
+        ticks += 1
+        if isDraining {
+            return drainTick()
+        }
+        if ticks % Control.repairTicks == 0 || managed.values.contains(where: \.isRetryDue) {
+            repair()
+        }
+        trimAfterBurst()
+        _ = loop.schedule(afterMilliseconds: Control.tickMilliseconds, self)
+    }
+
+    /// Connections open on all workers.
+    var liveConnections: Int { workers.reduce(0) { $0 + $1.live } }
+
+    private func trimAfterBurst() {
+        let live = liveConnections
+        peakConnections = max(peakConnections, live)
+        guard peakConnections > 64, live < peakConnections / 2, ticks % 5 == 0 else { return }
+        peakConnections = live
+        for worker in workers { worker.mailbox.send(.trim) }
+        Process.trimMemory()
+    }
+
+    // MARK: the end
+
+    /// Stops taking connections; what runs may end until the deadline. The rules stay.
+    func drain() {
+        guard !isDraining else { return }
+        isDraining = true
+        deadline = loop.now &+ configuration.drainDeadlineMilliseconds &* 1_000_000
+        telemetry.log.info(
+            .node,
+            "draining",
+            [
+                "connections": LogValue(liveConnections),
+                "deadline": "\(configuration.drainDeadlineMilliseconds) ms",
+            ]
+        )
+        admin?.stopListening()
+        for worker in workers { worker.mailbox.send(.drain) }
+        _ = loop.schedule(afterMilliseconds: 20, self)
+    }
+
+    private func drainTick() {
+        let isQuiet = workers.allSatisfy { $0.isDrained && $0.live == 0 }
+        if isQuiet || loop.now >= deadline {
+            if !isQuiet {
+                telemetry.log.warn(
+                    .node,
+                    "drain deadline passed, closing what is left",
+                    ["connections": LogValue(liveConnections)]
+                )
+                for worker in workers { worker.mailbox.send(.expire) }
+            }
+            return loop.stop()
+        }
+        _ = loop.schedule(afterMilliseconds: 20, self)
+    }
+
+    /// What readiness waits for.
+    var pendingPods: [String] {
+        var reasons: [String] = []
+        if isDraining { reasons.append("draining") }
+        if !hasState { reasons.append("mesh state") }
+        if !configuration.podsPath.isEmpty, !hasPods { reasons.append("list of pods") }
+        for pod in managed.values where pod.state != .captured {
+            reasons.append("pod \(pod.local.namespace)/\(pod.local.name)")
+        }
+        return reasons.sorted()
+    }
+}
+
+/// A pod the control thread takes care of.
+final class ManagedPod {
+    /// How far capture has come.
+    enum State: Equatable {
+        case opening
+        case captured
+        case pending(String)
+    }
+
+    var local: LocalPod
+    var state = State.opening
+    private(set) var namespace: PodNamespace?
+    private(set) var generation = 0
+    private var answersDue = 0
+    private var retries = 0
+
+    init(local: LocalPod) {
+        self.local = local
+    }
+
+    func begin(_ namespace: PodNamespace, answersDue: Int) {
+        self.namespace = namespace
+        self.answersDue = answersDue
+        generation += 1
+        state = .opening
+    }
+
+    /// Counts an answer; true with the last.
+    func answered() -> Bool {
+        answersDue -= 1
+        return answersDue == 0
+    }
+
+    func fail(_ reason: String) {
+        state = .pending(reason)
+        generation += 1
+        namespace = nil
+    }
+
+    /// Whether capture should be tried again.
+    var isRetryDue: Bool {
+        if case .pending = state { return true }
+        return false
+    }
+}
+
+/// What the control thread holds of a worker.
+final class WorkerHandle: Sendable {
+    let mailbox: Mailbox<WorkerMessage>
+    private let liveCount = Atomic<Int>(0)
+    private let drained = Atomic<Bool>(false)
+
+    init() throws(SystemError) {
+        mailbox = try Mailbox()
+    }
+
+    /// Connections open on the worker.
+    var live: Int {
+        get { liveCount.load(ordering: .relaxed) }
+        set { liveCount.store(newValue, ordering: .relaxed) }
+    }
+
+    /// Whether the worker has closed its listeners.
+    var isDrained: Bool {
+        get { drained.load(ordering: .relaxed) }
+        set { drained.store(newValue, ordering: .relaxed) }
+    }
+}
+
+/// Hands what comes into a mailbox to a closure on the loop.
+final class MailboxHandler<Message: Sendable>: ReadinessHandler {
+    private let mailbox: Mailbox<Message>
+    private let take: (Message) -> Void
+
+    init(_ mailbox: Mailbox<Message>, take: @escaping (Message) -> Void) {
+        self.mailbox = mailbox
+        self.take = take
+    }
+
+    func ready(_ readiness: Readiness) {
+        for message in mailbox.drain() { take(message) }
+    }
+}

@@ -1,0 +1,182 @@
+internal import Identity
+internal import Mesh
+internal import Reactor
+internal import Telemetry
+
+/// The node proxy from its command line to its end.
+package enum NodeProgram {
+    /// The version the program reports.
+    package static let version = "0.1.0"
+
+    /// Reads the command line and runs; returns the exit status.
+    package static func main(_ arguments: [String]) -> Int32 {
+        do throws(ConfigurationFailure) {
+            let invocation = try NodeConfiguration.parse(
+                arguments: Array(arguments.dropFirst()),
+                environment: Process.environment,
+                readFile: readFile
+            )
+            switch invocation {
+            case .run(let configuration): return run(configuration)
+            case .printConfiguration(let text), .help(let text):
+                say(text)
+                return 0
+            case .version:
+                say("ambit-node \(version)\n")
+                return 0
+            }
+        } catch {
+            for problem in error.problems { complain("ambit-node: \(problem)") }
+            return ConfigurationFailure.exitStatus
+        }
+    }
+
+    private static func readFile(_ path: String) -> Result<[UInt8], ConfigurationFileFailure> {
+        do throws(SystemError) {
+            return .success(
+                try WatchedFile.contents(path, bytesMax: NodeConfiguration.fileBytesMax)
+            )
+        } catch {
+            return .failure(ConfigurationFileFailure(reason: error.description))
+        }
+    }
+
+    /// Runs until a signal; returns the exit status: 0 drained, 1 failed, 64 bad configuration.
+    package static func run(_ configuration: NodeConfiguration) -> Int32 {
+        do throws(SystemError) {
+            return try start(configuration)
+        } catch {
+            complain("ambit-node: \(error)")
+            return 1
+        }
+    }
+
+    private static func start(_ configuration: NodeConfiguration) throws(SystemError) -> Int32 {
+        let loop = try EventLoop()
+        let stop = StopRequest()
+        let signals = try Signals(loop: loop) { signal in
+            if signal != .hangUp { stop.now() }
+        }
+        defer { withExtendedLifetime(signals) {} }
+        Process.raiseOpenFiles()
+        let levels = configuration.logLevels
+        let log = Log(
+            format: configuration.logFormat,
+            levels: levels,
+            queueBytesMax: configuration.logQueueBytesMax
+        )
+        let metrics = Metrics(
+            seriesMax: configuration.metricSeriesMax,
+            graceSeconds: configuration.metricGraceMilliseconds / 1000
+        )
+        let telemetry = NodeTelemetry(metrics: metrics, log: log)
+        log.info(
+            .node,
+            "ambit-node starting",
+            ["version": "\(version)", "node": "\(configuration.nodeName)"]
+        )
+        let count = workerCount(configuration)
+        var handles: [WorkerHandle] = []
+        for _ in 0..<count { handles.append(try WorkerHandle()) }
+        let store = try makeStore(configuration, handles, telemetry)
+        let identities = IdentityRequests(store: store)
+        let settings = DataPathSettings(configuration, workers: count)
+        for (index, handle) in handles.enumerated() {
+            try WorkerThread.start(name: "worker-\(index)") {
+                runWorker(index, settings, telemetry, identities, handle)
+            }
+        }
+        let control = try Control(
+            configuration: configuration,
+            loop: loop,
+            telemetry: telemetry,
+            store: store,
+            workers: handles
+        )
+        stop.action = { control.drain() }
+        try control.start()
+        try loop.run()
+        log.info(.node, "ambit-node stopped")
+        log.drain(milliseconds: 1000)
+        return 0
+    }
+
+    private static func workerCount(_ configuration: NodeConfiguration) -> Int {
+        configuration.workerThreads > 0 ? configuration.workerThreads : Process.coreCount
+    }
+
+    private static func makeStore(
+        _ configuration: NodeConfiguration,
+        _ handles: [WorkerHandle],
+        _ telemetry: NodeTelemetry
+    ) throws(SystemError) -> CertificateStore {
+        var settings = CertificateStore.Settings()
+        settings.lifetimeSeconds = Int64(configuration.certificateLifetimeMilliseconds / 1000)
+        return try CertificateStore(
+            source: SignerClient(path: configuration.signerSocketPath),
+            settings: settings
+        ) { identity, update in
+            switch update {
+            case .available(let credentials):
+                for handle in handles { handle.mailbox.send(.credentials(identity, credentials)) }
+                telemetry.metrics.node.issuedCertificates().increment()
+                telemetry.metrics.node.certificateEnds(identity.description)
+                    .set(credentials.notAfter)
+                telemetry.log.info(
+                    .identity,
+                    "certificate issued",
+                    [
+                        "identity": "\(identity)", "serial": "\(credentials.serial)",
+                        "not_after": LogValue(credentials.notAfter),
+                    ]
+                )
+            case .unavailable(let reason):
+                for handle in handles { handle.mailbox.send(.credentials(identity, nil)) }
+                telemetry.metrics.node.failedCertificates().increment()
+                telemetry.log.warn(
+                    .identity,
+                    "no certificate",
+                    ["identity": "\(identity)", "error": "\(reason)"]
+                )
+            case .forgotten:
+                for handle in handles { handle.mailbox.send(.credentials(identity, nil)) }
+            }
+        }
+    }
+
+    private static func runWorker(
+        _ index: Int,
+        _ settings: DataPathSettings,
+        _ telemetry: NodeTelemetry,
+        _ identities: IdentityRequests,
+        _ handle: WorkerHandle
+    ) {
+        do throws(SystemError) {
+            let worker = try Worker(
+                index: index,
+                settings: settings,
+                telemetry: telemetry,
+                identities: identities,
+                handle: handle
+            )
+            try worker.loop.run()
+        } catch {
+            // Without its worker the node would hold pods it does not serve: end, be restarted.
+            complain("ambit-node: worker \(index): \(error)")
+            Process.exit(1)
+        }
+    }
+}
+
+/// What a stop signal does, set once there is something to stop.
+private final class StopRequest {
+    var action: (() -> Void)? {
+        didSet { if wasAsked { action?() } }
+    }
+    private var wasAsked = false
+
+    func now() {
+        wasAsked = true
+        action?()
+    }
+}

@@ -1,0 +1,83 @@
+internal import CLinux
+internal import Glibc
+
+/// Signals of the process as events of a loop.
+package final class Signals: ReadinessHandler {
+    /// The signals a program of ours cares for.
+    package enum Signal: Sendable { case terminate, interrupt, hangUp }
+
+    private let descriptor: Descriptor
+    private let received: (Signal) -> Void
+
+    /// Blocks the signals for this thread and those it starts later, and watches them.
+    ///
+    /// Call it before any other thread starts. SIGPIPE is ignored from here on.
+    package init(
+        loop: EventLoop,
+        received: @escaping (Signal) -> Void
+    ) throws(SystemError) {
+        self.received = received
+        signal(SIGPIPE, SIG_IGN)
+        let watched = [SIGTERM, SIGINT, SIGHUP]
+        descriptor = Descriptor(
+            owning: try checked("signalfd") {
+                unsafe ambit_signalfd(watched, Int32(watched.count))
+            }
+        )
+        _ = try loop.add(descriptor.raw, self)
+    }
+
+    package func ready(_ readiness: Readiness) {
+        while true {
+            switch ambit_signal_read(descriptor.raw) {
+            case SIGTERM: received(.terminate)
+            case SIGINT: received(.interrupt)
+            case SIGHUP: received(.hangUp)
+            case -1: return
+            default: continue
+            }
+        }
+    }
+}
+
+/// Limits and memory of the process.
+package enum Process {
+    /// Raises the soft limit of open files to the hard one; what is in force then, nil if unknown.
+    @discardableResult
+    package static func raiseOpenFiles() -> Int? {
+        let limit = ambit_raise_open_files()
+        return limit < 0 ? nil : Int(clamping: limit)
+    }
+
+    /// Gives free heap pages back to the system.
+    package static func trimMemory() {
+        _ = ambit_malloc_trim()
+    }
+
+    /// Cores this process may run on.
+    package static var coreCount: Int {
+        max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+    }
+
+    /// The environment; of a name that stands twice, the first counts.
+    package static var environment: [String: String] {
+        var found: [String: String] = [:]
+        var entry = unsafe environ
+        while let text = unsafe entry.pointee {
+            let pair = unsafe String(cString: text)
+            unsafe entry += 1
+            guard let equals = pair.firstIndex(of: "=") else { continue }
+            let name = String(pair[..<equals])
+            if found[name] == nil { found[name] = String(pair[pair.index(after: equals)...]) }
+        }
+        return found
+    }
+
+    /// Wall-clock nanoseconds since 1970.
+    package static var wallClock: UInt64 { ambit_realtime() }
+
+    /// Ends the process at once.
+    package static func exit(_ status: Int32) -> Never {
+        Glibc.exit(status)
+    }
+}

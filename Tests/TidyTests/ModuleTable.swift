@@ -1,0 +1,54 @@
+/// Which module may import which, as DESIGN.md §4 has it; the manifest may give no more.
+enum ModuleTable {
+    static let mayImport: [String: Set<String>] = [
+        "CLinux": [], "COpenSSL": [], "CNetfilter": [], "CNghttp2": [],
+
+        "Reactor": ["CLinux"],
+        "Netlink": ["CNetfilter", "Mesh", "Reactor"],
+        "TLS": ["COpenSSL"],
+        "HTTP": ["CNghttp2"],
+        "JSON": [],
+
+        "Mesh": ["JSON"],
+        "DNS": ["Mesh"],
+        "Routing": ["Mesh"],
+        "Authorization": ["Mesh"],
+        "Telemetry": ["CLinux", "JSON", "Mesh"],
+
+        "Capture": ["CNetfilter", "Mesh", "Netlink", "Reactor"],
+        "Identity": ["Mesh", "Reactor", "TLS"],
+        "Tunnel": ["HTTP", "Mesh", "Reactor", "TLS"],
+        "Node": [
+            "Authorization", "Capture", "DNS", "HTTP", "Identity", "JSON", "Mesh", "Reactor",
+            "Routing", "TLS", "Telemetry", "Tunnel",
+        ],
+
+        "Kubernetes": ["Mesh", "Yams"],
+        "Controller": ["JSON", "Kubernetes", "Mesh"],
+        "Lab": [
+            "Controller", "Identity", "JSON", "Kubernetes", "Mesh", "Netlink", "Reactor", "TLS",
+        ],
+
+        "ambit-node": ["Node", "Telemetry", "Reactor"],
+        "ambit": ["ArgumentParser", "Lab"],
+    ]
+
+    /// The modules that carry or judge traffic: no Foundation, no `async`, no printing.
+    static let dataPlane: Set<String> = [
+        "Reactor", "Netlink", "TLS", "HTTP", "JSON", "Mesh", "DNS", "Routing", "Authorization",
+        "Telemetry", "Capture", "Identity", "Tunnel", "Node",
+    ]
+
+    static func isDataPlane(_ module: String) -> Bool { dataPlane.contains(module) }
+
+    /// The modules that may import Foundation, sparingly.
+    static let foundation: Set<String> = ["Kubernetes", "Controller", "Lab", "ambit"]
+
+    /// The modules that may call the C library themselves.
+    static let glibc: Set<String> = [
+        "Reactor", "Netlink", "TLS", "Capture", "Telemetry", "Tunnel", "Lab", "ambit", "ambit-node",
+    ]
+
+    /// Modules whose parts do no input or output and are given the time.
+    static let pure: Set<String> = ["Mesh", "Routing", "Authorization", "HTTP", "DNS", "JSON"]
+}
