@@ -46,9 +46,10 @@ final class PodDNS: PodDNSHost {
         )
         return resolver.answer(
             query,
-            from: client,
+            for: client,
             in: worker.snapshot,
-            over: transport
+            over: transport,
+            using: &worker.random
         )
     }
 
