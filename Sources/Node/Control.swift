@@ -24,7 +24,7 @@ final class Control: TimerHandler {
     private(set) var hasState = false
     private(set) var hasPods = false
     private(set) var isDraining = false
-    private(set) var pods: [String: ManagedPod] = [:]
+    private(set) var managed: [String: ManagedPod] = [:]
     private var files: [WatchedFile] = []
     private var lastState: [UInt8] = []
     private var lastPods: [UInt8] = []
@@ -32,6 +32,10 @@ final class Control: TimerHandler {
     private var ticks = 0
     private var peakConnections = 0
     private let answers: Mailbox<PodAnswer>
+    let descriptions: Mailbox<[ConnectionDescription]>
+    private var descriptionsHandler: MailboxHandler<[ConnectionDescription]>?
+    var waitingForDescriptions: [Gathering] = []
+    private var admin: AdminServer?
     private var answersHandler: MailboxHandler<PodAnswer>?
 
     /// A worker's word on a pod it was given.
@@ -54,6 +58,7 @@ final class Control: TimerHandler {
         self.store = store
         self.workers = workers
         self.answers = try Mailbox()
+        self.descriptions = try Mailbox()
     }
 
     /// Reads everything once and begins to watch.
@@ -61,6 +66,12 @@ final class Control: TimerHandler {
         let handler = MailboxHandler(answers) { [weak self] in self?.take($0) }
         answersHandler = handler
         _ = try loop.add(answers.descriptor, handler)
+        let describing = MailboxHandler(descriptions) { [weak self] in self?.take($0) }
+        descriptionsHandler = describing
+        _ = try loop.add(descriptions.descriptor, describing)
+        let admin = AdminServer(loop: loop, backend: self)
+        self.admin = admin
+        try admin.start()
         if !configuration.meshStatePath.isEmpty {
             files.append(
                 try WatchedFile(configuration.meshStatePath, loop: loop) { [weak self] in
@@ -133,7 +144,7 @@ final class Control: TimerHandler {
     /// Certificates are kept for the pods of this node, nobody else's.
     private func wantCertificates() {
         var wanted: Set<SPIFFEID> = []
-        for pod in pods.values {
+        for pod in managed.values {
             let record = snapshot.workload(namespace: pod.local.namespace, name: pod.local.name)
             wanted.insert(
                 record?.identity
@@ -172,21 +183,21 @@ final class Control: TimerHandler {
 
     private func adopt(_ listed: [LocalPod]) {
         let wanted = Dictionary(listed.map { ($0.uid, $0) }, uniquingKeysWith: { _, last in last })
-        for pod in Array(pods.values) {
+        for pod in Array(managed.values) {
             if let next = wanted[pod.local.uid] {
                 if next != pod.local { replace(pod, with: next) }
             } else {
                 remove(pod)
             }
         }
-        for pod in listed where pods[pod.uid] == nil { add(pod) }
+        for pod in listed where managed[pod.uid] == nil { add(pod) }
         wantCertificates()
         countPods()
     }
 
     private func add(_ local: LocalPod) {
         let pod = ManagedPod(local: local)
-        pods[local.uid] = pod
+        managed[local.uid] = pod
         open(pod)
     }
 
@@ -212,13 +223,18 @@ final class Control: TimerHandler {
 
     /// A worker has opened its listeners, or could not; with the last one capture begins.
     private func take(_ answer: PodAnswer) {
-        guard let pod = pods[answer.uid], pod.generation == answer.generation else { return }
+        guard let pod = managed[answer.uid], pod.generation == answer.generation else { return }
         if let failure = answer.failure {
             tellWorkersToForget(pod)
             return pending(pod, failure)
         }
         guard pod.answered() else { return }
         install(pod)
+    }
+
+    private func take(_ described: [ConnectionDescription]) {
+        guard let oldest = waitingForDescriptions.first else { return }
+        if oldest.take(described) { waitingForDescriptions.removeFirst() }
     }
 
     private func install(_ pod: ManagedPod) {
@@ -280,7 +296,7 @@ final class Control: TimerHandler {
     }
 
     private func remove(_ pod: ManagedPod) {
-        pods[pod.local.uid] = nil
+        managed[pod.local.uid] = nil
         if let namespace = pod.namespace, pod.state == .captured {
             // Rules go before listeners: nothing is refused in between. A pod that is gone took
             // its rules along.
@@ -300,14 +316,14 @@ final class Control: TimerHandler {
     }
 
     private func countPods() {
-        let captured = pods.values.count { $0.state == .captured }
+        let captured = managed.values.count { $0.state == .captured }
         telemetry.metrics.node.activePods().set(Int64(captured))
-        telemetry.metrics.node.pendingPods().set(Int64(pods.count - captured))
+        telemetry.metrics.node.pendingPods().set(Int64(managed.count - captured))
     }
 
     /// Puts back rules that somebody took away, and tries again what was pending.
     private func repair() {
-        for pod in pods.values {
+        for pod in managed.values {
             switch pod.state {
             case .pending, .opening: if pod.isRetryDue { open(pod) }
             case .captured:
@@ -335,7 +351,7 @@ final class Control: TimerHandler {
         if isDraining {
             return drainTick()
         }
-        if ticks % Control.repairTicks == 0 || pods.values.contains(where: \.isRetryDue) {
+        if ticks % Control.repairTicks == 0 || managed.values.contains(where: \.isRetryDue) {
             repair()
         }
         trimAfterBurst()
@@ -369,6 +385,7 @@ final class Control: TimerHandler {
                 "deadline": "\(configuration.drainDeadlineMilliseconds) ms",
             ]
         )
+        admin?.stopListening()
         for worker in workers { worker.mailbox.send(.drain) }
         _ = loop.schedule(afterMilliseconds: 20, self)
     }
@@ -390,12 +407,12 @@ final class Control: TimerHandler {
     }
 
     /// What readiness waits for.
-    var pendingReasons: [String] {
+    var pendingPods: [String] {
         var reasons: [String] = []
         if isDraining { reasons.append("draining") }
         if !hasState { reasons.append("mesh state") }
         if !configuration.podsPath.isEmpty, !hasPods { reasons.append("list of pods") }
-        for pod in pods.values where pod.state != .captured {
+        for pod in managed.values where pod.state != .captured {
             reasons.append("pod \(pod.local.namespace)/\(pod.local.name)")
         }
         return reasons.sorted()

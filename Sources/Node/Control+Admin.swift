@@ -1,0 +1,114 @@
+internal import Identity
+internal import JSON
+internal import Mesh
+internal import Reactor
+internal import Telemetry
+
+// What the admin server asks of the control thread.
+extension Control: AdminBackend {
+    var log: Log { telemetry.log }
+
+    var build: [(name: String, value: String)] {
+        [("component", "ambit-node"), ("version", NodeProgram.version)]
+    }
+
+    func pendingReasons() -> [String] { pendingPods }
+
+    func renderMetrics(openMetrics: Bool) -> [UInt8] {
+        telemetry.metrics.render(openMetrics: openMetrics)
+    }
+
+    func certificates() -> [CertificateReport] {
+        let roots = store.trustedRoots().map(CertificateReport.Entry.init)
+        return store.states().map { state in
+            let phase = state.phase.rawValue
+            return CertificateReport(
+                identity: state.identity,
+                state: state.reason.map { "\(phase): \($0)" } ?? phase,
+                chain: state.chain.map(CertificateReport.Entry.init),
+                roots: roots
+            )
+        }
+    }
+
+    func pods() -> [PodReport] {
+        managed.values.map { pod in
+            let record = snapshot.workload(namespace: pod.local.namespace, name: pod.local.name)
+            let isUp = pod.state == .captured
+            return PodReport(
+                pod: pod.local,
+                workloadUID: record?.workload.uid ?? pod.local.uid,
+                state: isDraining ? "Draining" : isUp ? "Up" : "Pending"
+            )
+        }
+    }
+
+    func connections(_ done: @escaping ([ConnectionReport]) -> Void) {
+        let gathering = Gathering(left: workers.count, done: done)
+        for worker in workers {
+            let answers = descriptions
+            worker.mailbox.send(.describe { answers.send($0) })
+        }
+        waitingForDescriptions.append(gathering)
+    }
+
+    func startDrain() { drain() }
+}
+
+/// One request for all connections, until every worker has answered.
+///
+/// Workers answer in the order they were asked, so answers belong to the oldest request that
+/// still waits for one.
+final class Gathering {
+    private var left: Int
+    private var reports: [ConnectionReport] = []
+    private let done: ([ConnectionReport]) -> Void
+
+    init(left: Int, done: @escaping ([ConnectionReport]) -> Void) {
+        self.left = left
+        self.done = done
+    }
+
+    /// Takes one worker's answer; true when it was the last.
+    func take(_ descriptions: [ConnectionDescription]) -> Bool {
+        reports += descriptions.map(\.report)
+        left -= 1
+        guard left == 0 else { return false }
+        done(reports)
+        return true
+    }
+}
+
+extension ConnectionDescription {
+    /// The description as the admin server shows it.
+    fileprivate var report: ConnectionReport {
+        let local = direction == .inbound ? destinationUID : sourceUID
+        var members: [(String, JSON)] = []
+        func add(_ name: String, _ value: String?) {
+            if let value { members.append((name, .string(value))) }
+        }
+        add("src", source?.description)
+        add("originalDst", direction == .outbound ? destination?.description : nil)
+        add("actualDst", (hbone ?? destination)?.description)
+        add("sourceIdentity", sourceIdentity?.description)
+        add("protocol", isEncrypted ? "HBONE" : "TCP")
+        members.append(("bytesReceived", .integer(Int64(clamping: received))))
+        members.append(("bytesSent", .integer(Int64(clamping: sent))))
+        return ConnectionReport(
+            workloadUID: local ?? "",
+            direction: direction,
+            value: .object(members)
+        )
+    }
+}
+
+extension CertificateReport.Entry {
+    fileprivate init(_ summary: CertificateSummary) {
+        self.init(
+            pem: summary.pem,
+            serial: summary.serial,
+            notBefore: summary.notBefore,
+            notAfter: summary.notAfter
+        )
+    }
+}

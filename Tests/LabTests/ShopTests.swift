@@ -1,0 +1,40 @@
+import Foundation
+import Testing
+
+/// The demo's shop: the smallest mesh with two nodes, a policy and a pod outside.
+@Suite struct `The shop` {
+    static func manifest(_ name: String) throws -> String {
+        let root = URL(fileURLWithPath: #filePath)
+            .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        return try String(
+            contentsOf: root.appending(path: "deploy/lab/\(name)"),
+            encoding: .utf8
+        )
+    }
+
+    @Test func `serves whom policy allows, in mutual TLS, and refuses the rest by name`() throws {
+        let lab = try TestLab(Self.manifest("shop.yaml"))
+        let allowed = try lab.exec(
+            "shop/web",
+            ["curl", "-sS", "-m", "10", "http://payments:8080/"]
+        )
+        #expect(allowed.status == 0, "\(allowed.error)")
+        #expect(allowed.output.hasPrefix("payments: hello"))
+        let refused = try lab.exec(
+            "shop/client",
+            ["curl", "-sS", "-m", "10", "http://payments:8080/"]
+        )
+        #expect(refused.status == 56, "a denial resets the client: \(refused.error)")
+        try lab.eventually("both ends are in the log with their identities") {
+            try !lab.access(
+                "node-2",
+                #"src.identity="spiffe://cluster.local/ns/shop/sa/web""#,
+                #"dst.identity="spiffe://cluster.local/ns/shop/sa/payments""#,
+                #"direction="inbound""#
+            ).isEmpty
+        }
+        try lab.eventually("the denial is in the log") {
+            try !lab.access("node-2", "response_flags=\"DENY\"", "sa/client").isEmpty
+        }
+    }
+}
