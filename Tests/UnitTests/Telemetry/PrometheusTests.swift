@@ -52,7 +52,7 @@ import Testing
             for family in parse(sys.stdin.read()):
                 for sample in family.samples:
                     app = repr(sample.labels.get("source_app", ""))
-                    print(family.type, sample.name, app, sample.value)
+                    print(family.type, sample.name, app, float(sample.value))
             """
         let bytes = metrics().render(openMetrics: openMetrics)
         let (status, text) = try run("/usr/bin/python3", ["-c", script], bytes)
