@@ -84,8 +84,8 @@ let package = Package(
         module(
             "Lab",
             [
-                "CLinux", "Controller", "DNS", "Identity", "JSON", "Kubernetes", "Mesh", "Netlink",
-                "Reactor", "TLS",
+                "CLinux", "CNetfilter", "Controller", "DNS", "Identity", "JSON", "Kubernetes",
+                "Mesh", "Netlink", "Reactor", "TLS",
             ]
         ),
         program("ambit", ["Lab", arguments]),

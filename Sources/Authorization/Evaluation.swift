@@ -24,7 +24,7 @@ struct Evaluation {
                 note("would be denied by \(record.key)", in: &notes)
             }
         }
-        if let (record, rule) = firstMatch(policies, \.deny) {
+        if let (record, rule) = firstMatch(policies, { $0.deny }) {
             return .denied(
                 Denial(
                     policy: record.key,
@@ -34,7 +34,7 @@ struct Evaluation {
                 )
             )
         }
-        let allowed = firstMatch(policies, \.allow)
+        let allowed = firstMatch(policies, { $0.allow })
         noteDryRunAllow(policies, isAllowed: allowed != nil, in: &notes)
         if let missing = policies.unknown.first {
             return denied("policy \(missing) is not known yet", notes)
@@ -42,7 +42,7 @@ struct Evaluation {
         if let (record, rule) = allowed {
             return .allowed(policy: record.key, rule: rule, dryRun: notes)
         }
-        guard policies.groups.allSatisfy(\.allow.isEmpty) else {
+        guard policies.groups.allSatisfy({ $0.allow.isEmpty }) else {
             return denied("allow policies exist, but none allowed", notes)
         }
         return .allowed(policy: nil, rule: nil, dryRun: notes)
@@ -74,8 +74,8 @@ struct Evaluation {
         isAllowed: Bool,
         in notes: inout [String]
     ) {
-        guard !policies.groups.allSatisfy(\.dryRunAllow.isEmpty) else { return }
-        if let (record, _) = firstMatch(policies, \.dryRunAllow) {
+        guard !policies.groups.allSatisfy({ $0.dryRunAllow.isEmpty }) else { return }
+        if let (record, _) = firstMatch(policies, { $0.dryRunAllow }) {
             note("would be allowed by \(record.key)", in: &notes)
         } else if !isAllowed {
             note("would be denied: dry-run allow policies exist, but none allowed", in: &notes)
@@ -84,29 +84,47 @@ struct Evaluation {
 
     /// The index of the first rule that matches: any rule, all its clauses.
     private func matchingRule(_ record: PolicyRecord) -> Int? {
-        record.policy.rules.firstIndex { rule in
-            rule.clauses.allSatisfy { clause in
-                clause.matches.isEmpty || clause.matches.contains { holds($0) }
+        record.rules.firstIndex { clauses in
+            clauses.allSatisfy { matches in
+                matches.isEmpty || matches.contains { holds($0) }
             }
         }
     }
 
     /// All fields of the match, and at least one must be there.
-    private func holds(_ match: Policy.Match) -> Bool {
-        match.hasField
-            && field(match.destinationPorts, not: match.notDestinationPorts) {
-                $0 == flow.destination.port
-            }
-            && field(match.sourceIPs, not: match.notSourceIPs) { $0.contains(flow.source) }
-            && field(match.destinationIPs, not: match.notDestinationIPs) {
+    private func holds(_ record: MatchRecord) -> Bool {
+        guard record.hasField else { return false }
+        return holdsPort(record)
+            && (!record.looksAtAddress || holdsAddress(record))
+            && (!record.looksAtIdentity || holdsIdentity(record))
+    }
+
+    private func holdsPort(_ record: MatchRecord) -> Bool {
+        field(record.match.destinationPorts, not: record.match.notDestinationPorts) {
+            $0 == flow.destination.port
+        }
+    }
+
+    private func holdsAddress(_ record: MatchRecord) -> Bool {
+        field(record.match.sourceIPs, not: record.match.notSourceIPs) {
+            $0.contains(flow.source)
+        }
+            && field(record.match.destinationIPs, not: record.match.notDestinationIPs) {
                 $0.contains(flow.destination.ip)
             }
-            && field(match.principals, not: match.notPrincipals) { $0.holds(for: principal) }
-            && field(match.namespaces, not: match.notNamespaces) { $0.holds(for: namespace) }
-            && field(match.serviceAccounts, not: match.notServiceAccounts) { account in
+    }
+
+    private func holdsIdentity(_ record: MatchRecord) -> Bool {
+        field(record.match.principals, not: record.match.notPrincipals) {
+            $0.holds(for: principal)
+        }
+            && field(record.match.namespaces, not: record.match.notNamespaces) {
+                $0.holds(for: namespace)
+            }
+            && field(record.match.serviceAccounts, not: record.match.notServiceAccounts) {
                 guard let identity = flow.identity else { return false }
-                return account.namespace == identity.namespace
-                    && account.serviceAccount == identity.serviceAccount
+                return $0.namespace == identity.namespace
+                    && $0.serviceAccount == identity.serviceAccount
             }
     }
 
@@ -120,26 +138,32 @@ struct Evaluation {
     }
 }
 
-extension Policy.Match {
-    fileprivate var hasField: Bool {
-        !(namespaces.isEmpty && notNamespaces.isEmpty && principals.isEmpty
-            && notPrincipals.isEmpty && sourceIPs.isEmpty && notSourceIPs.isEmpty
-            && destinationIPs.isEmpty && notDestinationIPs.isEmpty && destinationPorts.isEmpty
-            && notDestinationPorts.isEmpty && serviceAccounts.isEmpty
-            && notServiceAccounts.isEmpty)
+extension Policy.StringMatch {
+    /// Whether the test holds for a text; without one, as without an identity, none does.
+    ///
+    /// Compares bytes: to `==` of two strings some non-ASCII letters equal ASCII ones.
+    fileprivate func holds(for text: String?) -> Bool {
+        guard let text, !text.isEmpty else { return false }
+        let bytes = text.utf8Span.span
+        switch self {
+        case .exact(let wanted):
+            return bytes.count == wanted.utf8.count && bytes.holds(wanted, at: 0)
+        case .prefix(let wanted):
+            return bytes.holds(wanted, at: 0)
+        case .suffix(let wanted):
+            return bytes.holds(wanted, at: bytes.count - wanted.utf8.count)
+        case .presence:
+            return true
+        }
     }
 }
 
-extension Policy.StringMatch {
-    /// Whether the test holds for a text; without one, as without an identity, none does.
-    fileprivate func holds(for text: String?) -> Bool {
-        guard let text, !text.isEmpty else { return false }
-        return switch self {
-        case .exact(let wanted): text.utf8.elementsEqual(wanted.utf8)
-        case .prefix(let wanted): text.utf8.starts(with: wanted.utf8)
-        case .suffix(let wanted):
-            text.utf8.suffix(wanted.utf8.count).elementsEqual(wanted.utf8)
-        case .presence: true
-        }
+extension Span<UInt8> {
+    /// Whether the bytes of `text` stand at `offset`.
+    fileprivate func holds(_ text: String, at offset: Int) -> Bool {
+        let wanted = text.utf8Span.span
+        guard offset >= 0, wanted.count <= count - offset else { return false }
+        for index in wanted.indices where self[offset + index] != wanted[index] { return false }
+        return true
     }
 }

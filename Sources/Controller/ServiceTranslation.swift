@@ -5,6 +5,7 @@ package import Mesh
 package struct ServiceTranslation: Sendable {
     private let settings: MeshSettings
 
+    /// Makes a translation for a mesh with these settings.
     package init(settings: MeshSettings) {
         self.settings = settings
     }

@@ -8,6 +8,7 @@ package struct WorkloadTranslation: Sendable {
     private let settings: MeshSettings
     private let services: ServiceTranslation
 
+    /// Makes a translation for a mesh with these settings.
     package init(settings: MeshSettings) {
         self.settings = settings
         self.services = ServiceTranslation(settings: settings)

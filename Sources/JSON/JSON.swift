@@ -85,7 +85,7 @@ extension JSON: Equatable {
 
 extension JSON: ExpressibleByStringLiteral, ExpressibleByBooleanLiteral,
     ExpressibleByIntegerLiteral, ExpressibleByFloatLiteral, ExpressibleByArrayLiteral,
-    ExpressibleByDictionaryLiteral, ExpressibleByNilLiteral
+    ExpressibleByDictionaryLiteral
 {
     /// Makes a string.
     package init(stringLiteral value: String) { self = .string(value) }
@@ -99,6 +99,4 @@ extension JSON: ExpressibleByStringLiteral, ExpressibleByBooleanLiteral,
     package init(arrayLiteral elements: JSON...) { self = .array(elements) }
     /// Makes an object with its members in this order.
     package init(dictionaryLiteral elements: (String, JSON)...) { self = .object(elements) }
-    /// Makes null.
-    package init(nilLiteral: ()) { self = .null }
 }

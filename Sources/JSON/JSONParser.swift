@@ -127,9 +127,12 @@ private struct JSONParser {
             skipSpace()
             guard current == UInt8(ascii: "\"") else { throw failure("expected a member name") }
             let name = try string()
-            guard names.insert(name).inserted else {
-                throw failure("the member \(quoted(name)) comes twice")
-            }
+            // Most objects are small: a set is made only when comparing all would get slow.
+            if members.count == 16 { names = Set(members.map(\.0)) }
+            let isNew =
+                members.count < 16
+                ? !members.contains { $0.0 == name } : names.insert(name).inserted
+            guard isNew else { throw failure("the member \(quoted(name)) comes twice") }
             skipSpace()
             guard current == UInt8(ascii: ":") else { throw failure("expected : after a name") }
             position += 1

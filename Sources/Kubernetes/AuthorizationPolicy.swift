@@ -57,6 +57,7 @@ package struct AuthorizationPolicy: Object {
     /// Paths of fields in the spec that are not known, sorted.
     package var unknownFields: [String] = []
 
+    /// Reads the object from its root.
     package init(_ root: Field) throws(FieldError) {
         metadata = try ObjectMeta(root, isNamespaced: true, nameRule: .subdomain)
         // An object without spec denies everything, as an empty spec does.

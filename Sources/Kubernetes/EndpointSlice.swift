@@ -44,6 +44,7 @@ package struct EndpointSlice: Object {
             == "endpointslice-controller.k8s.io"
     }
 
+    /// Reads the object from its root.
     package init(_ root: Field) throws(FieldError) {
         let metadata = try ObjectMeta(root, isNamespaced: true, nameRule: .subdomain)
         self.metadata = metadata

@@ -13,6 +13,7 @@ package struct Namespace: Object {
         metadata = ObjectMeta(name: name, namespace: "")
     }
 
+    /// Reads the object from its root.
     package init(_ root: Field) throws(FieldError) {
         metadata = try ObjectMeta(root, isNamespaced: false, nameRule: .label)
     }

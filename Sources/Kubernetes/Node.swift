@@ -14,6 +14,7 @@ package struct Node: Object {
     /// The node's own addresses, from `status.addresses` of type InternalIP.
     package var addresses: [IPAddress] = []
 
+    /// Reads the object from its root.
     package init(_ root: Field) throws(FieldError) {
         metadata = try ObjectMeta(root, isNamespaced: false, nameRule: .subdomain)
         if let spec = try root.field("spec") {

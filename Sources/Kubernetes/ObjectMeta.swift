@@ -32,7 +32,7 @@ package struct ObjectMeta: Sendable, Equatable {
         self.namespace = namespace
     }
 
-    /// Reads `metadata` of an object, giving a namespaced one the namespace `default` if it has none.
+    /// Reads `metadata` of an object; a namespaced one without namespace is in `default`.
     package init(
         _ object: Field,
         isNamespaced: Bool,

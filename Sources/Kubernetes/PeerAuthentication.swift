@@ -25,6 +25,7 @@ package struct PeerAuthentication: Object {
     /// Paths of fields in the spec that are not known, sorted.
     package var unknownFields: [String] = []
 
+    /// Reads the object from its root.
     package init(_ root: Field) throws(FieldError) {
         metadata = try ObjectMeta(root, isNamespaced: true, nameRule: .subdomain)
         guard let spec = try root.field("spec") else { return }

@@ -14,6 +14,13 @@ package struct Pod: Object {
         case unknown = "Unknown"
     }
 
+    /// When a container that ended is started again.
+    package enum RestartPolicy: String, Sendable, Hashable {
+        case always = "Always"
+        case onFailure = "OnFailure"
+        case never = "Never"
+    }
+
     package var metadata: ObjectMeta
     /// Empty when the pod is not scheduled.
     package var nodeName: String = ""
@@ -24,6 +31,7 @@ package struct Pod: Object {
     package var initContainers: [Container] = []
     /// Containers that live as long as the pod, init containers that keep running included.
     package var containers: [Container] = []
+    package var restartPolicy: RestartPolicy = .always
     package var dnsPolicy: DNSPolicy = .clusterFirst
     package var dnsConfig = DNSConfig()
     /// Empty when the pod's name is its host name.
@@ -38,6 +46,7 @@ package struct Pod: Object {
     /// The Ready condition; nil when no condition is reported.
     package var isReady: Bool?
 
+    /// Reads the object from its root.
     package init(_ root: Field) throws(FieldError) {
         metadata = try ObjectMeta(root, isNamespaced: true, nameRule: .subdomain)
         try readSpec(try root.required("spec"))
@@ -58,6 +67,7 @@ package struct Pod: Object {
             throw FieldError(path: "spec.containers", reason: "must have at least one container")
         }
         containers += initial.filter(\.restartsAlways)
+        restartPolicy = try spec.string("restartPolicy").flatMap(RestartPolicy.init) ?? .always
         dnsPolicy = try spec.string("dnsPolicy").flatMap(DNSPolicy.init) ?? .clusterFirst
         if let config = try spec.field("dnsConfig") { dnsConfig = try DNSConfig(config) }
         hostname = try spec.name("hostname", .label)

@@ -40,6 +40,7 @@ package struct Service: Object {
     /// Such as PreferSameZone; empty when absent.
     package var trafficDistribution: String = ""
 
+    /// Reads the object from its root.
     package init(_ root: Field) throws(FieldError) {
         metadata = try ObjectMeta(root, isNamespaced: true, nameRule: .label)
         let spec = try root.required("spec")

@@ -4,6 +4,7 @@ package struct ServiceAccount: Object {
 
     package var metadata: ObjectMeta
 
+    /// Reads the object from its root.
     package init(_ root: Field) throws(FieldError) {
         metadata = try ObjectMeta(root, isNamespaced: true, nameRule: .subdomain)
     }

@@ -1,6 +1,6 @@
 /// Times as Kubernetes writes them: RFC 3339, to the second.
 package enum Timestamp {
-    /// Seconds since 1970 of a text such as `2026-11-21T10:00:00Z` or with `+01:00`; nil if it is not.
+    /// Seconds since 1970 of a text such as `2026-11-21T10:00:00+01:00`; nil if it is not.
     package static func seconds(_ text: String) -> Int64? {
         let bytes = Array(text.utf8)
         guard (20...40).contains(bytes.count),

@@ -27,12 +27,21 @@ package struct MeshStateError: Error, Sendable, Equatable, CustomStringConvertib
 struct FieldReader {
     /// The longest text taken for a name or address, in bytes.
     static let textBytesMax = 2048
+    /// No object has that many known fields.
+    static let fieldsMax = 64
+
+    private struct Field {
+        /// In lowerCamelCase.
+        let name: String
+        /// As the text has it, for errors.
+        let written: String
+        let value: JSON
+    }
 
     let object: String
     private let path: String
-    private var fields: [String: JSON]
-    /// Names as they were written, for errors, by their lowerCamelCase form.
-    private var written: [String: String]
+    /// What nobody took yet; objects are small, so a search beats a table.
+    private var fields: [Field] = []
 
     init(_ value: JSON, object: String, path: String = "") throws(MeshStateError) {
         guard case .object(let members) = value else {
@@ -44,14 +53,16 @@ struct FieldReader {
         }
         self.object = object
         self.path = path
-        fields = [:]
-        written = [:]
-        for (name, member) in members {
-            let key = Self.lowerCamel(name)
-            guard written.updateValue(name, forKey: key) == nil else {
-                throw failure(name, "is given twice")
+        guard members.count <= Self.fieldsMax else {
+            throw failure("", "has more than \(Self.fieldsMax) fields")
+        }
+        fields.reserveCapacity(members.count)
+        for (written, member) in members {
+            let name = Self.lowerCamel(written)
+            guard !fields.contains(where: { $0.name == name }) else {
+                throw failure(written, "is given twice")
             }
-            if member != .null { fields[key] = member }
+            fields.append(Field(name: name, written: written, value: member))
         }
     }
 
@@ -72,14 +83,15 @@ struct FieldReader {
     func place(_ field: String) -> String { path.isEmpty ? field : path + "." + field }
 
     mutating func take(_ name: String) -> JSON? {
-        written[name] = nil
-        return fields.removeValue(forKey: name)
+        guard let index = fields.firstIndex(where: { $0.name == name }) else { return nil }
+        let value = fields.remove(at: index).value
+        return value == .null ? nil : value
     }
 
     /// Refuses fields nobody took: a mistyped name must not pass for its absence.
     func finish() throws(MeshStateError) {
-        guard let unknown = written.min(by: { $0.key < $1.key }) else { return }
-        throw failure(String(unknown.value.prefix(128)), "is not a known field")
+        guard let unknown = fields.first else { return }
+        throw failure(String(unknown.written.prefix(128)), "is not a known field")
     }
 
     /// Drops fields of the protocol that mean nothing here.
@@ -99,10 +111,14 @@ struct FieldReader {
             throw failure(field, "is longer than \(Self.textBytesMax) bytes")
         }
         // Names end up in logs and metrics: nothing there may start a line of its own.
-        guard text.unicodeScalars.allSatisfy({ $0.properties.generalCategory != .control }) else {
+        guard !text.unicodeScalars.contains(where: Self.isControl) else {
             throw failure(field, "has a control character")
         }
         return text
+    }
+
+    private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
+        scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value)
     }
 
     mutating func requiredText(_ name: String) throws(MeshStateError) -> String {

@@ -5,10 +5,40 @@ package final class PolicyRecord: Sendable {
     package let policy: Policy
     /// The policy's key `ns/name`.
     package let key: String
+    /// The matches of each clause of each rule, boxed: asking them copies no lists.
+    package let rules: [[[MatchRecord]]]
 
     init(_ policy: Policy) {
         self.policy = policy
         self.key = policy.key
+        self.rules = policy.rules.map { rule in
+            rule.clauses.map { clause in clause.matches.map { MatchRecord($0) } }
+        }
+    }
+}
+
+/// One match of a policy, with its fields noted so that absent ones cost nothing.
+package final class MatchRecord: Sendable {
+    package let match: Policy.Match
+    /// Whether any field is there; a match without one never holds.
+    package let hasField: Bool
+    /// Whether it looks at the source's identity: principal, namespace or service account.
+    package let looksAtIdentity: Bool
+    /// Whether it looks at an address.
+    package let looksAtAddress: Bool
+
+    init(_ match: Policy.Match) {
+        self.match = match
+        looksAtIdentity =
+            !(match.namespaces.isEmpty && match.notNamespaces.isEmpty
+            && match.principals.isEmpty && match.notPrincipals.isEmpty
+            && match.serviceAccounts.isEmpty && match.notServiceAccounts.isEmpty)
+        looksAtAddress =
+            !(match.sourceIPs.isEmpty && match.notSourceIPs.isEmpty
+            && match.destinationIPs.isEmpty && match.notDestinationIPs.isEmpty)
+        hasField =
+            looksAtIdentity || looksAtAddress || !match.destinationPorts.isEmpty
+            || !match.notDestinationPorts.isEmpty
     }
 }
 

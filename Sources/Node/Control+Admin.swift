@@ -44,12 +44,17 @@ extension Control: AdminBackend {
     }
 
     func connections(_ done: @escaping ([ConnectionReport]) -> Void) {
-        let gathering = Gathering(left: workers.count, done: done)
+        waitingForDescriptions.append(Gathering(left: workers.count, done: done))
+        if waitingForDescriptions.count == 1 { askForDescriptions() }
+    }
+
+    /// Asks every worker on behalf of the oldest request that waits: one at a time, so that
+    /// answers cannot be taken for another's.
+    func askForDescriptions() {
         for worker in workers {
             let answers = descriptions
             worker.mailbox.send(.describe { answers.send($0) })
         }
-        waitingForDescriptions.append(gathering)
     }
 
     func startDrain() { drain() }
@@ -57,8 +62,7 @@ extension Control: AdminBackend {
 
 /// One request for all connections, until every worker has answered.
 ///
-/// Workers answer in the order they were asked, so answers belong to the oldest request that
-/// still waits for one.
+/// Only the oldest request has been asked of the workers.
 final class Gathering {
     private var left: Int
     private var reports: [ConnectionReport] = []

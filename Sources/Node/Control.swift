@@ -234,7 +234,9 @@ final class Control: TimerHandler {
 
     private func take(_ described: [ConnectionDescription]) {
         guard let oldest = waitingForDescriptions.first else { return }
-        if oldest.take(described) { waitingForDescriptions.removeFirst() }
+        guard oldest.take(described) else { return }
+        waitingForDescriptions.removeFirst()
+        if !waitingForDescriptions.isEmpty { askForDescriptions() }
     }
 
     private func install(_ pod: ManagedPod) {

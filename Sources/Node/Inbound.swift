@@ -14,6 +14,8 @@ internal import Tunnel
 final class InboundTunnel: TunnelOwner, LiveConnection {
     let pod: Pod
     let worker: Worker
+    /// Where the peer's connection comes from.
+    let source: IPAddress
     /// The address the peer dialled: the pod's own.
     private(set) var local: SocketAddress?
     private(set) var remote: SocketAddress?
@@ -24,8 +26,9 @@ final class InboundTunnel: TunnelOwner, LiveConnection {
     private var isHandshaking = true
     private var isOver = false
 
-    init(pod: Pod) {
+    init(pod: Pod, source: IPAddress) {
         self.pod = pod
+        self.source = source
         self.worker = pod.worker
     }
 
@@ -135,7 +138,7 @@ final class InboundTunnel: TunnelOwner, LiveConnection {
     private func endHandshake() {
         guard isHandshaking else { return }
         isHandshaking = false
-        pod.handshakeEnded()
+        pod.handshakeEnded(self)
     }
 
     private func over() {

@@ -24,13 +24,13 @@ final class Pod {
     private var tunnels: [ObjectIdentifier: InboundTunnel] = [:]
     /// Connections open through the pod's listeners on this worker.
     private(set) var connections = 0
-    /// Handshakes that run on 15008.
-    private(set) var handshakes = 0
+    private var gate: HandshakeGate
 
     init(local: LocalPod, namespace: PodNamespace, worker: Worker) {
         self.local = local
         self.namespace = namespace
         self.worker = worker
+        self.gate = HandshakeGate(placesMax: worker.settings.handshakesPerPodMax)
     }
 
     /// The identity of the pod: the one its workload has, else the one of its service account.
@@ -83,19 +83,25 @@ final class Pod {
     func release() { connections -= 1 }
 
     private func acceptTunnel(_ socket: consuming Descriptor) {
-        guard handshakes < worker.settings.handshakesPerPodMax else {
+        let peer = (try? KernelAddress.remote(of: socket.raw)).flatMap(SocketAddress.init)
+        guard let source = peer?.ip else { return release() }
+        let tunnel = InboundTunnel(pod: self, source: source)
+        switch gate.enter(tunnel, from: source) {
+        case .admitted: break
+        case .admittedFor(let stalled):
+            worker.telemetry.handshakeShed(pod: local)
+            stalled.abort("its place was needed: handshake not finished")
+        case .refused:
             worker.telemetry.handshakeShed(pod: local)
             Socket.resetOnClose(socket.raw)
             return release()
         }
-        handshakes += 1
-        let tunnel = InboundTunnel(pod: self)
         tunnels[ObjectIdentifier(tunnel)] = tunnel
         tunnel.start(socket)
     }
 
     /// A tunnel's handshake ended, one way or the other.
-    func handshakeEnded() { handshakes -= 1 }
+    func handshakeEnded(_ tunnel: InboundTunnel) { gate.leave(tunnel, from: tunnel.source) }
 
     /// A tunnel is gone.
     func tunnelClosed(_ tunnel: InboundTunnel) {

@@ -1,33 +1,43 @@
 import Mesh
 
-/// What of a source decides which endpoints are near.
+/// What of a source decides which endpoints are in reach, and near.
 struct SourceLocality: Hashable, Sendable {
     let network: String
     let locality: Locality
     let node: String
     let cluster: String
+    /// The families it has addresses of; an endpoint without one of them is out of its reach.
+    let families: Service.IPFamilies
 
     init(_ workload: Workload) {
         network = workload.network
         locality = workload.locality
         node = workload.node
         cluster = workload.clusterID
+        families = Self.families(of: workload)
     }
 
-    func matches(_ workload: Workload, in scope: LoadBalancing.Scope) -> Bool {
+    static func families(of workload: Workload) -> Service.IPFamilies {
+        let hasV4 = workload.addresses.contains { $0.family == .v4 }
+        let hasV6 = workload.addresses.contains { $0.family == .v6 }
+        return hasV4 == hasV6 ? .dual : hasV4 ? .v4Only : .v6Only
+    }
+
+    // Records are passed, not workloads: a copy of one retains all it holds.
+    func matches(_ record: WorkloadRecord, in scope: LoadBalancing.Scope) -> Bool {
         switch scope {
-        case .region: workload.locality.region == locality.region
-        case .zone: workload.locality.zone == locality.zone
-        case .subzone: workload.locality.subzone == locality.subzone
+        case .region: record.workload.locality.region == locality.region
+        case .zone: record.workload.locality.zone == locality.zone
+        case .subzone: record.workload.locality.subzone == locality.subzone
         // Two workloads on nodes nobody named are not on the same one.
-        case .node: !node.isEmpty && workload.node == node
-        case .cluster: workload.clusterID == cluster
-        case .network: workload.network == network
+        case .node: !node.isEmpty && record.workload.node == node
+        case .cluster: record.workload.clusterID == cluster
+        case .network: record.workload.network == network
         }
     }
 
     /// How near a workload is; nil when the service wants nearer ones only (PROTOCOL.md §4.2).
-    func rank(of workload: Workload, _ balancing: LoadBalancing) -> Int? {
+    func rank(of workload: WorkloadRecord, _ balancing: LoadBalancing) -> Int? {
         let preferences = balancing.routingPreference
         switch balancing.mode {
         case .unspecified, .passthrough: return 0
@@ -58,8 +68,7 @@ struct Offer: Sendable {
         let targetPort: UInt16
         /// The sum of the weights of all candidates before this one.
         let weightsBefore: UInt64
-
-        var weight: UInt64 { UInt64(workload.workload.capacity) }
+        let weight: UInt64
     }
 
     let service: ServiceRecord
@@ -78,33 +87,38 @@ struct Offer: Sendable {
         var best: [(workload: WorkloadRecord, port: UInt16)] = []
         var bestRank = -1
         var refusal = Refusal.Reason.noHealthyEndpoint
+        let balancing = service.service.loadBalancing
+        let families = service.service.ipFamilies
         for endpoint in service.endpoints {
-            let workload = endpoint.workload.workload
-            guard service.isUsable(workload), !excluded.contains(workload.uid) else { continue }
+            let record = endpoint.workload
+            guard record.isUsable(under: balancing.healthPolicy),
+                excluded.isEmpty || !excluded.contains(record.workload.uid)
+            else { continue }
             guard let target = service.targetPort(of: port, at: endpoint) else {
                 if refusal == .noHealthyEndpoint { refusal = .noTargetPort }
                 continue
             }
-            guard workload.network == locality.network else {
+            guard record.workload.network == locality.network else {
                 refusal = .networkNotReachable
                 continue
             }
-            guard endpoint.workload.hasAddress(of: service.service.ipFamilies),
-                let rank = locality.rank(of: workload, service.service.loadBalancing),
+            guard record.hasAddress(of: families, locality.families),
+                let rank = locality.rank(of: record, balancing),
                 rank >= bestRank
             else { continue }
             if rank > bestRank {
                 bestRank = rank
                 best.removeAll(keepingCapacity: true)
             }
-            best.append((endpoint.workload, target))
+            best.append((record, target))
         }
         var weights: UInt64 = 0
         candidates = best.map { workload, port in
             let candidate = Candidate(
                 workload: workload,
                 targetPort: port,
-                weightsBefore: weights
+                weightsBefore: weights,
+                weight: UInt64(workload.workload.capacity)
             )
             weights += candidate.weight
             return candidate
@@ -147,15 +161,6 @@ struct Offer: Sendable {
 }
 
 extension ServiceRecord {
-    /// Whether a workload may be chosen at all: it has weight, and health where that counts.
-    fileprivate func isUsable(_ workload: Workload) -> Bool {
-        guard workload.capacity > 0 else { return false }
-        return switch service.loadBalancing.healthPolicy {
-        case .allowAll: true
-        case .onlyHealthy: workload.status == .healthy
-        }
-    }
-
     /// Where a port leads at an endpoint: what the endpoint says, else what the service says.
     fileprivate func targetPort(of port: UInt16, at endpoint: Endpoint) -> UInt16? {
         if let own = endpoint.ports.first(where: { $0.servicePort == port }), own.targetPort != 0 {
@@ -169,18 +174,33 @@ extension ServiceRecord {
 }
 
 extension WorkloadRecord {
-    func hasAddress(of families: Service.IPFamilies) -> Bool {
-        workload.addresses.contains { families.includes($0.family) }
+    /// Whether it may be chosen at all: it has weight, and health where that counts.
+    fileprivate func isUsable(under policy: LoadBalancing.HealthPolicy) -> Bool {
+        guard workload.capacity > 0 else { return false }
+        return switch policy {
+        case .allowAll: true
+        case .onlyHealthy: workload.status == .healthy
+        }
+    }
+
+    fileprivate func hasAddress(of one: Service.IPFamilies, _ two: Service.IPFamilies) -> Bool {
+        workload.addresses.contains { one.includes($0.family) && two.includes($0.family) }
     }
 
     /// The address to reach it by when `dialled` was asked for (PROTOCOL.md §4.1).
     ///
-    /// The very address if it is one of its own, else one of the service's families, if possible
-    /// of the family that was dialled.
-    func address(for dialled: IPAddress, families: Service.IPFamilies) -> IPAddress? {
+    /// The very address if it is one of its own, else one of the family that was dialled, else
+    /// one of a family that the service serves and the source can dial.
+    func address(
+        for dialled: IPAddress,
+        from source: Workload,
+        families: Service.IPFamilies
+    ) -> IPAddress? {
         if workload.addresses.contains(dialled) { return dialled }
         let allowed = workload.addresses.lazy.filter { families.includes($0.family) }
-        return allowed.first { $0.family == dialled.family } ?? allowed.first
+        if let same = allowed.first(where: { $0.family == dialled.family }) { return same }
+        let reach = SourceLocality.families(of: source)
+        return allowed.first { reach.includes($0.family) }
     }
 }
 

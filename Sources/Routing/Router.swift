@@ -9,13 +9,20 @@ package struct Router {
     /// Ports of the proxy itself in every pod: a connection to them would loop.
     package static let illegalPorts: Set<UInt16> = [15_001, 15_006, 15_008]
 
+    /// The localities of local pods are few; more have piled up over time and are forgotten.
+    private static let localitiesMax = 64
+
     package private(set) var snapshot: Snapshot
     private var remembered: [OfferKey: Offer] = [:]
+    /// Localities by number, which hashes faster than their names.
+    private var localities: [SourceLocality: Int] = [:]
+    /// The locality of each source seen in this state; the record keeps its identifier its own.
+    private var sources: [ObjectIdentifier: (record: WorkloadRecord, locality: Int)] = [:]
 
     private struct OfferKey: Hashable {
         let service: ObjectIdentifier
         let port: UInt16
-        let locality: SourceLocality
+        let locality: Int
     }
 
     /// Makes a router over one state.
@@ -24,8 +31,13 @@ package struct Router {
     /// Goes on with a newer state, forgetting what it changed.
     package mutating func adopt(_ snapshot: Snapshot) {
         self.snapshot = snapshot
-        remembered = remembered.filter {
-            snapshot.service(key: $0.value.service.key) === $0.value.service
+        sources.removeAll(keepingCapacity: true)
+        remembered = remembered.filter { _, offer in
+            snapshot.service(key: offer.service.key) === offer.service
+        }
+        if localities.count > Self.localitiesMax {
+            localities.removeAll()
+            remembered.removeAll()
         }
     }
 
@@ -55,7 +67,7 @@ package struct Router {
             clientNamespace: source.workload.namespace
         )
         if let service {
-            guard !service.service.asksForWaypoint else {
+            guard !service.asksForWaypoint else {
                 return .refused(Refusal(.waypointNotReachable, service: service))
             }
             if service.service.loadBalancing.mode != .passthrough {
@@ -111,10 +123,12 @@ package struct Router {
         guard let candidate = offer.pick(load: load, random: &random) else {
             return .refused(Refusal(offer.refusal, service: service))
         }
-        let families = service.service.ipFamilies
-        guard let ip = candidate.workload.address(for: dialled.ip, families: families) else {
-            return .refused(Refusal(.noHealthyEndpoint, service: service))
-        }
+        let ip = candidate.workload.address(
+            for: dialled.ip,
+            from: source.workload,
+            families: service.service.ipFamilies
+        )
+        guard let ip else { return .refused(Refusal(.noHealthyEndpoint, service: service)) }
         return choice(
             candidate.workload,
             service: service,
@@ -129,16 +143,30 @@ package struct Router {
         port: UInt16,
         excluding excluded: Set<String>
     ) -> Offer {
-        let locality = SourceLocality(source.workload)
         guard excluded.isEmpty else {
             // A second try is rare, and may have to leave the preferred locality.
+            let locality = SourceLocality(source.workload)
             return Offer(of: service, to: locality, port: port, excluding: excluded)
         }
-        let key = OfferKey(service: ObjectIdentifier(service), port: port, locality: locality)
+        let key = OfferKey(
+            service: ObjectIdentifier(service),
+            port: port,
+            locality: localityNumber(of: source)
+        )
         if let known = remembered[key] { return known }
+        let locality = SourceLocality(source.workload)
         let offer = Offer(of: service, to: locality, port: port, excluding: [])
         remembered[key] = offer
         return offer
+    }
+
+    private mutating func localityNumber(of source: WorkloadRecord) -> Int {
+        if let known = sources[ObjectIdentifier(source)] { return known.locality }
+        let locality = SourceLocality(source.workload)
+        let number = localities[locality] ?? localities.count
+        localities[locality] = number
+        sources[ObjectIdentifier(source)] = (source, number)
+        return number
     }
 
     private func choice(
@@ -184,6 +212,8 @@ package struct Router {
     }
 }
 
-extension Service {
-    fileprivate var asksForWaypoint: Bool { waypoint != nil || !weightedWaypoints.isEmpty }
+extension ServiceRecord {
+    fileprivate var asksForWaypoint: Bool {
+        service.waypoint != nil || !service.weightedWaypoints.isEmpty
+    }
 }

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Foundation
 internal import Glibc
 internal import Lab
 
@@ -18,6 +19,7 @@ struct DemoCommand: ParsableCommand {
             try demo.showPods()
             try demo.showTunnel()
             try demo.showDenial()
+            try demo.showPlaintextDenial()
             try demo.showSameNode()
             try demo.showMetrics()
         }
@@ -80,6 +82,14 @@ private struct Demo {
         try showLines(of: logs, containing: "payments")
     }
 
+    func showPlaintextDenial() throws {
+        title("legacy is not in the mesh: it has no identity, and the shop is STRICT")
+        let logs = try openLogs()
+        try show("legacy", "http://payments.shop/", of: "outside", mustSucceed: false)
+        say("")
+        try showLines(of: logs, containing: "legacy")
+    }
+
     func showSameNode() throws {
         title("client asks web on the same node: the same checks and records, but no wire")
         let logs = try openLogs()
@@ -101,24 +111,33 @@ private struct Demo {
         )
         let lines = String(decoding: answer.body, as: UTF8.self).split(separator: "\n")
         for line in lines where line.hasPrefix("istio_tcp_connections_opened_total{") {
-            say("  \(line)")
+            say("  \(Self.essence(ofMetric: String(line)))")
         }
     }
 
     // MARK: - Parts of scenes
 
-    private func curl(_ url: String, from pod: String) throws(LabError) -> PodCommand.Outcome {
+    private func curl(
+        _ url: String,
+        from pod: String,
+        of namespace: String = "shop"
+    ) throws(LabError) -> PodCommand.Outcome {
         try PodCommand.run(
             ["curl", "-sS", "--max-time", "10", "--no-progress-meter", url],
             in: pod,
-            of: "shop",
+            of: namespace,
             lab: lab
         )
     }
 
-    private func show(_ pod: String, _ url: String, mustSucceed: Bool) throws(LabError) {
+    private func show(
+        _ pod: String,
+        _ url: String,
+        of namespace: String = "shop",
+        mustSucceed: Bool
+    ) throws(LabError) {
         say("  \(pod)$ curl \(url)")
-        let outcome = try curl(url, from: pod)
+        let outcome = try curl(url, from: pod, of: namespace)
         for line in outcome.output.split(separator: "\n") { say("  \(line)") }
         guard (outcome.exitCode == 0) == mustSucceed else {
             throw LabError(.failed, "that was not to be: curl ended with \(outcome.exitCode)")
@@ -133,8 +152,8 @@ private struct Demo {
             for (node, lines) in [
                 ("node-1", try logs.one.readOn()), ("node-2", try logs.two.readOn()),
             ] {
-                for line in lines where line.contains(word) && line.contains("spiffe://") {
-                    say("  \(node): \(line)")
+                for line in lines where line.contains(word) && line.contains("src.workload") {
+                    say("  \(node): \(Self.essence(of: line))")
                     shown += 1
                 }
             }
@@ -179,6 +198,41 @@ private struct Demo {
             throw LabError(.failed, "the wire showed \(found)")
         }
         say("    the words \(Self.words.map { "\"\($0)\"" }.joined(separator: ", ")) are in none")
+    }
+
+    /// The fields of an access log line that the scenes are about; the log has more.
+    private static func essence(of line: String) -> String {
+        let wanted = [
+            "src.workload", "src.identity", "dst.identity", "direction", "bytes_sent", "bytes_recv",
+            "policy",
+            "response_flags", "error",
+        ]
+        let found = wanted.compactMap { name -> String? in
+            guard let start = line.range(of: " \(name)=") ?? line.range(of: "\t\(name)=") else {
+                return nil
+            }
+            let value = line[start.upperBound...]
+            let isQuoted = value.first == "\""
+            let end = value.dropFirst().firstIndex(of: isQuoted ? "\"" : " ")
+            return "\(name)=" + value[..<(end ?? value.endIndex)] + (isQuoted ? "\"" : "")
+        }
+        return found.joined(separator: " ")
+    }
+
+    /// A metric with the labels that the scenes are about; it has more.
+    private static func essence(ofMetric line: String) -> String {
+        let wanted = [
+            "reporter", "source_workload", "destination_workload", "response_flags",
+            "connection_security_policy",
+        ]
+        let labels = wanted.compactMap { name -> String? in
+            guard let start = line.range(of: "\(name)=\"") else { return nil }
+            let value = line[start.upperBound...].prefix { $0 != "\"" }
+            return "\(name)=\"\(value)\""
+        }
+        let name = line.prefix { $0 != "{" }
+        let value = line.split(separator: " ").last ?? ""
+        return "\(name){\(labels.joined(separator: ","))} \(value)"
     }
 
     private func openLogs() throws(LabError) -> NodeLogs {

@@ -192,11 +192,16 @@ struct AdminCommand: ParsableCommand {
 struct RotateRootCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "rotate-root",
-        abstract: "Replace the root of the lab's certificates."
+        abstract: "Replace the root of the lab's certificates.",
+        discussion: """
+            Both roots are trusted for the overlap before the new one signs and as long after. No \
+            connection fails if the overlap is a certificate's lifetime (the nodes' \
+            certificate-lifetime, a day by default) at least.
+            """
     )
 
-    @Option(help: "Seconds that the new root is announced before it signs, and the old one after.")
-    var overlap: Int64 = 60
+    @Option(help: "Seconds that both are trusted, before the new one signs and after.")
+    var overlap: Int64 = 86_400
 
     @OptionGroup var lab: LabChoice
 

@@ -16,7 +16,7 @@ package struct Readiness {
     /// Waits until every node that should run is ready and every pod has been started.
     package func waitForAll() throws(LabError) {
         try wait { status throws(LabError) in
-            for node in status.nodes where node.state != "NoMesh" && node.state != "Stopped" {
+            for node in status.nodes where node.state == "Running" || node.state == "Restarting" {
                 guard let process = node.processes.last else {
                     return "Node \(node.name) has no ambit-node running"
                 }
@@ -59,7 +59,7 @@ package struct Readiness {
     }
 
     private func isStopped(_ node: String, _ status: LabStatus) -> Bool {
-        status.nodes.first { $0.name == node }?.state == "Stopped"
+        status.nodes.first { $0.name == node }?.state.hasPrefix("Stop") == true
     }
 
     private func isReady(

@@ -12,14 +12,19 @@ package final class ControlClient {
 
     /// Connects to a lab that is up.
     package init(lab: String) throws(LabError) {
+        let user: UInt32
         do {
             socket = try ControlSocket.connect(lab: lab)
-            supervisor = try ControlSocket.peer(of: socket.raw).process
+            (supervisor, user) = try ControlSocket.peer(of: socket.raw)
         } catch {
             guard error.code == ECONNREFUSED else {
                 throw LabError("cannot reach lab \(lab)", error)
             }
             throw LabError(.noLab, "no lab named \(lab) is up (start one with: ambit lab up FILE)")
+        }
+        // Anyone may take a free abstract name; only our own user or root is a supervisor.
+        guard user == 0 || user == geteuid() else {
+            throw LabError(.notPermitted, "user \(user) holds the name of lab \(lab)")
         }
     }
 

@@ -16,7 +16,7 @@ package struct LabStatus: Codable, Sendable {
         package var name: String
         package var addresses: [String]
         package var podPrefixes: [String]
-        /// `Running`, `Stopped`, `Restarting` or `NoMesh`.
+        /// `Running`, `Stopping` (it drains), `Stopped`, `Restarting` or `NoMesh`.
         package var state: String
         /// Its `ambit-node` processes as the lab numbers them, oldest first.
         package var processes: [Process]

@@ -12,6 +12,8 @@ final class NodeNetwork {
     let plan: NodePlan
     let namespace: NetworkNamespace
     private var routes: RouteSocket
+    /// The rules for virtual addresses that are in force.
+    var serviceRules = ""
     /// Whether the link to the other nodes is down.
     var isCut = false
 

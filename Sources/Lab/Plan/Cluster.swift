@@ -18,6 +18,11 @@ package struct Cluster: Sendable {
     private var assignments = Assignments()
     private var warnings: [String] = []
 
+    /// A resolver for the names of this cluster.
+    package var resolver: ClusterResolver {
+        ClusterResolver(clusterDomain: settings.clusterDomain, network: settings.network)
+    }
+
     /// The trust domain of every identity.
     package var trustDomain: String { settings.trustDomain }
 
@@ -92,6 +97,8 @@ package struct Cluster: Sendable {
             filled.pods[index].metadata.uid = plan.pods[index].uid
         }
         assignments.forget(allBut: filled)
+        plan.state = translation.state
+        plan.serviceTargets = serviceTargets(of: filled)
         plan.meshState = translation.state.json.pretty()
         let uids = Dictionary(
             plan.pods.map { ($0.key, $0.uid) },
@@ -126,6 +133,21 @@ package struct Cluster: Sendable {
             throw LabError(.data, lines(manifests.problems.map(\.description)))
         }
         return manifests
+    }
+
+    private func serviceTargets(
+        of objects: ObjectSet
+    ) -> [String: ClusterResolver.ServiceTarget] {
+        var targets: [String: ClusterResolver.ServiceTarget] = [:]
+        for service in objects.services where !service.isExternalName {
+            let metadata = service.metadata
+            let host = "\(metadata.name).\(metadata.namespace).svc.\(settings.clusterDomain)"
+            for port in service.ports where !port.name.isEmpty {
+                let name = "_\(port.name)._\(port.transport.rawValue).\(host)".lowercased()
+                targets[name] = ClusterResolver.ServiceTarget(host: host, port: port.port)
+            }
+        }
+        return targets
     }
 
     // What is in a namespace goes with it, and pods with their node.

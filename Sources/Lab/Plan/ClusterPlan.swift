@@ -12,6 +12,9 @@ package struct ClusterPlan: Sendable {
     package var podFiles: [String: [UInt8]] = [:]
     /// The identities of each node's enrolled pods.
     package var identities: [String: Set<SPIFFEID>] = [:]
+    /// The state itself, and named ports of services by their names in DNS (SRV).
+    package var state = MeshState()
+    package var serviceTargets: [String: ClusterResolver.ServiceTarget] = [:]
     /// What is worth telling whoever applied the objects.
     package var warnings: [String] = []
 

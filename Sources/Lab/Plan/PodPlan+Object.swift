@@ -15,15 +15,14 @@ extension PodPlan {
         // A host name is one label of at most 63 bytes; a pod's name may be longer.
         let label = pod.metadata.name.prefix(63).split(separator: ".").first.map(String.init)
         hostname = pod.hostname.isEmpty ? label ?? "pod" : pod.hostname
-        containers = pod.containers.map { container in
-            Container(
-                name: container.name,
-                arguments: container.command.isEmpty
-                    ? [] : container.command + container.arguments,
-                environment: container.environment.map { "\($0.name)=\($0.value)" },
-                directory: container.workingDirectory.isEmpty ? nil : container.workingDirectory
-            )
-        }
+        initialContainers = pod.initContainers.map(Container.init)
+        containers = pod.containers.map(Container.init)
+        restartPolicy =
+            switch pod.restartPolicy {
+            case .always: .always
+            case .onFailure: .onFailure
+            case .never: .never
+            }
         if !pod.usesHostNetwork { hostsFile = hosts(pod, clusterDomain) }
         resolverFile = resolver(pod, clusterDomain)?.text
     }
@@ -66,5 +65,17 @@ extension PodPlan {
         }
         file.merge(added)
         return file
+    }
+}
+
+extension PodPlan.Container {
+    // Arguments alone are for the command of an image, and a lab has no images.
+    fileprivate init(_ container: Kubernetes.Container) {
+        self.init(
+            name: container.name,
+            arguments: container.command.isEmpty ? [] : container.command + container.arguments,
+            environment: container.environment.map { "\($0.name)=\($0.value)" },
+            directory: container.workingDirectory.isEmpty ? nil : container.workingDirectory
+        )
     }
 }

@@ -37,6 +37,8 @@ package struct PodPlan: Sendable, Equatable {
     package var addresses: [IPAddress]
     /// Whether it shares its node's network.
     package var usesHostNetwork: Bool = false
+    /// Containers that run to their end, one after the other, before the others start.
+    package var initialContainers: [Container] = []
     package var containers: [Container] = []
     package var restartPolicy: RestartPolicy = .always
     package var hostname: String

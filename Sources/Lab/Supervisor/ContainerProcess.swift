@@ -22,6 +22,8 @@ final class ContainerProcess {
     private var backoff = Backoff()
     private var startedAt: UInt64 = 0
     private var isStopped = false
+    /// Called once, when the container has ended for good.
+    var whenEnded: () -> Void = {}
 
     private(set) var state = State.created
     private(set) var restarts = 0
@@ -51,6 +53,7 @@ final class ContainerProcess {
         guard !isStopped else { return }
         guard !command.arguments.isEmpty else {
             state = .pausing
+            whenEnded()
             return
         }
         startedAt = ambit_monotonic()
@@ -83,6 +86,7 @@ final class ContainerProcess {
             }
         guard again, !isStopped else {
             state = .ended(exitCode: exitCode)
+            if !isStopped { whenEnded() }
             return
         }
         startAgain(reason: "exit code \(exitCode)")

@@ -38,16 +38,22 @@ final class NodeProxy {
 
     /// What `lab ps` calls its state.
     var stateName: String {
-        if !processes.isEmpty { return "Running" }
-        return isWanted ? "Restarting" : "Stopped"
+        switch (processes.isEmpty, isWanted) {
+        case (false, true): "Running"
+        case (false, false): "Stopping"
+        case (true, true): "Restarting"
+        case (true, false): "Stopped"
+        }
     }
 
     /// Carries out an action other than on the network; the process it started, if any.
     func perform(_ action: NodeAction) throws(LabError) -> Int32? {
         switch action {
         case .start:
+            // One that was told to end may drain for long beside the new one.
+            let isStopped = !isWanted
             isWanted = true
-            return processes.isEmpty ? try startProcess() : nil
+            return processes.isEmpty || isStopped ? try startProcess() : nil
         case .stop(let signal):
             isWanted = false
             signalAll(signal)

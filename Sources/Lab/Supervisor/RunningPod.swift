@@ -11,6 +11,7 @@ final class RunningPod {
     let log: LogFile
     private let namespaces: PodNamespaces
     private let environment: [String]
+    private var initialContainers: [ContainerProcess] = []
     private var containers: [ContainerProcess] = []
     private weak var node: NodeNetwork?
 
@@ -50,18 +51,43 @@ final class RunningPod {
                 children: children
             )
         }
+        initialContainers = plan.initialContainers.map { container in
+            ContainerProcess(
+                command(container),
+                policy: plan.restartPolicy == .never ? .never : .onFailure,
+                log: log,
+                loop: loop,
+                children: children
+            )
+        }
     }
 
     /// Starts the containers, once.
     func start() {
         guard !isStarted else { return }
         isStarted = true
-        for container in containers { container.start() }
+        startNext(after: 0)
+    }
+
+    // The initial containers one after the other, then the others all at once.
+    private func startNext(after count: Int) {
+        guard count < initialContainers.count else {
+            for container in containers { container.start() }
+            return
+        }
+        let container = initialContainers[count]
+        container.whenEnded = { [weak self, weak container] in
+            switch container?.state {
+            case .pausing, .ended(exitCode: 0): self?.startNext(after: count + 1)
+            default: break
+            }
+        }
+        container.start()
     }
 
     /// Ends the pod: its processes, its place in the network, its files.
     func remove() {
-        for container in containers { container.stop() }
+        for container in initialContainers + containers { container.stop() }
         killProcesses()
         let path = LabPaths.namespace(ofPod: plan.namespace, plan.name)
         unnameNamespace(path)
@@ -108,15 +134,17 @@ final class RunningPod {
             enrolled: enrolled,
             isStarted: isStarted,
             state: stateName,
-            processes: containers.compactMap(\.process),
-            restarts: containers.reduce(0) { $0 + $1.restarts },
-            lastExitCode: containers.compactMap(\.lastExitCode).last,
+            processes: all.compactMap(\.process),
+            restarts: all.reduce(0) { $0 + $1.restarts },
+            lastExitCode: all.compactMap(\.lastExitCode).last,
             reason: isStarted ? waitingReason : "the proxy does not capture the pod yet"
         )
     }
 
+    private var all: [ContainerProcess] { initialContainers + containers }
+
     private var waitingReason: String? {
-        for container in containers {
+        for container in all {
             if case .waiting(let reason) = container.state { return reason }
         }
         return nil
@@ -124,6 +152,9 @@ final class RunningPod {
 
     private var stateName: String {
         guard isStarted else { return "Waiting" }
+        for container in initialContainers {
+            if case .ended(let exitCode) = container.state, exitCode != 0 { return "Failed" }
+        }
         var allEnded = true
         var anyFailed = false
         for container in containers {

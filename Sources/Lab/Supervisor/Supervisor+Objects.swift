@@ -43,6 +43,7 @@ extension Supervisor {
         addNodes(&failures)
         addPods(&failures)
         writeState(&failures)
+        installServiceRules()
         startProxies(&failures)
         startPods()
         if let first = failures.first { throw first }
@@ -133,9 +134,29 @@ extension Supervisor {
         }
     }
 
+    // A kernel without NAT does without virtual addresses for pods outside the mesh.
+    private func installServiceRules() {
+        let text = ServiceRules.text(for: plan.state)
+        for node in plan.nodes {
+            guard let network = fabric.node(node.name), network.serviceRules != text else {
+                continue
+            }
+            do throws(SystemError) {
+                let problem = try network.namespace.run { () throws(SystemError) in
+                    ServiceRules.install(text)
+                }
+                network.serviceRules = text
+                if let problem { note("virtual addresses of Node \(node.name): \(problem)") }
+            } catch {
+                note("virtual addresses of Node \(node.name): \(error)")
+            }
+        }
+    }
+
     // Nodes read these whenever they are replaced.
     private func writeState(_ failures: inout [LabError]) {
         signers.host(plan.identities)
+        nameServer.update(plan.state, targets: plan.serviceTargets)
         do throws(SystemError) {
             try Calls.replaceFile(LabPaths.meshState, with: plan.meshState)
             for (node, content) in plan.podFiles {

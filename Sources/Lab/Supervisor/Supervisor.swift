@@ -1,6 +1,7 @@
 internal import CLinux
 internal import Foundation
 internal import Glibc
+internal import Mesh
 internal import Reactor
 
 /// The init process of a lab: it owns every namespace and process, and serves the control socket.
@@ -16,6 +17,7 @@ final class Supervisor {
     let children = Children()
     let fabric: Fabric
     let signers: Signers
+    let nameServer: ClusterNameServer
     let environment: [String]
     var cluster: Cluster
     var plan = ClusterPlan()
@@ -32,6 +34,11 @@ final class Supervisor {
         cluster = Cluster(nodeFlags: options.nodeFlags)
         fabric = try Fabric(resolvers: Cluster.resolvers)
         signers = try Signers(trustDomain: cluster.trustDomain)
+        nameServer = try ClusterNameServer(
+            cluster.resolver,
+            addresses: Cluster.resolvers.filter { $0.family == .v4 || NetworkParameters.hasIPv6 },
+            loop: loop
+        )
         var environment = ProcessInfo.processInfo.environment.map { "\($0.key)=\($0.value)" }
         if ProcessInfo.processInfo.environment["PATH"] == nil {
             environment.append("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")

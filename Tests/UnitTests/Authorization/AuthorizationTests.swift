@@ -287,6 +287,7 @@ private func ask(
         (.prefix("cluster.local/ns/front/sa/client2"), false),
         (.suffix("/sa/client"), true), (.suffix("/sa/clien"), false),
         (.suffix("x/cluster.local/ns/front/sa/client"), false), (.presence, true),
+        (.prefix("cluster.\u{17F}ocal"), false), (.exact("cluster.loca\u{212A}"), false),
     ])
     func `compares principals`(test: Policy.StringMatch, expected: Bool) throws {
         #expect(try holds(flow()) { $0.principals = [test] } == expected)

@@ -13,12 +13,6 @@ import Testing
         try MeshFixture(Manifest.joined(Self.pods + documents))
     }
 
-    private func match(_ change: (inout Policy.Match) -> Void) -> Policy.Match {
-        var match = Policy.Match()
-        change(&match)
-        return match
-    }
-
     // MARK: Scope
 
     @Test(arguments: [
@@ -72,106 +66,81 @@ import Testing
 
     // MARK: Rules
 
-    @Test func `keeps every L4 field`() throws {
-        let mesh = try mesh(
-            Manifest.authorization(
-                "p",
-                """
-                action: DENY
-                rules:
-                - from:
-                  - source:
-                      principals: ["\(Self.web)", "spiffe://cluster.local/ns/a/sa/b", "*"]
-                      notPrincipals: ["cluster.local/ns/x/*", "*/sa/y", "spiffe://*"]
-                      namespaces: [a, "b*"]
-                      notNamespaces: ["*c"]
-                      ipBlocks: [10.0.0.0/8, 192.0.2.1, "fd00::/16"]
-                      notIpBlocks: ["::1"]
-                  - source: {serviceAccounts: [web, other/robot.a], notServiceAccounts: [x/y]}
-                  to:
-                  - operation: {ports: ["80", "65535"], notPorts: ["1"]}
-                  when:
-                  - {key: source.ip, values: [10.0.0.1], notValues: [10.0.0.2]}
-                  - {key: source.namespace, notValues: ["n*"]}
-                  - {key: source.principal, values: ["*/sa/z"]}
-                  - {key: source.serviceAccount, values: [q]}
-                  - {key: destination.ip, values: ["fd00::1"], notValues: [10.0.0.0/24]}
-                  - {key: destination.port, values: ["8080"], notValues: ["9090"]}
-                """
-            )
+    @Test func `keeps every L4 field of sources`() throws {
+        let clauses = try clauses(
+            """
+            from:
+            - source:
+                principals: ["\(Self.web)", "spiffe://cluster.local/ns/a/sa/b", "*"]
+                notPrincipals: ["cluster.local/ns/x/*", "*/sa/y", "spiffe://*"]
+                namespaces: [a, "b*"]
+                notNamespaces: ["*c"]
+                ipBlocks: [10.0.0.0/8, 192.0.2.1, "fd00::/16"]
+                notIpBlocks: ["::1"]
+            - source: {serviceAccounts: [web, other/robot.a], notServiceAccounts: [x/y]}
+            """
         )
+        var named = Policy.Match()
+        named.principals = [.exact(Self.web), .exact("cluster.local/ns/a/sa/b"), .presence]
+        named.notPrincipals = [.prefix("cluster.local/ns/x/"), .suffix("/sa/y"), .presence]
+        named.namespaces = [.exact("a"), .prefix("b")]
+        named.notNamespaces = [.suffix("c")]
+        named.sourceIPs = try prefixes("10.0.0.0/8", "192.0.2.1", "fd00::/16")
+        named.notSourceIPs = try prefixes("::1")
+        var accounts = Policy.Match()
+        accounts.serviceAccounts = [
+            Policy.ServiceAccountMatch(namespace: "shop", serviceAccount: "web"),
+            Policy.ServiceAccountMatch(namespace: "other", serviceAccount: "robot.a"),
+        ]
+        accounts.notServiceAccounts = [
+            Policy.ServiceAccountMatch(namespace: "x", serviceAccount: "y")
+        ]
+        #expect(clauses == [[named, accounts]])
+    }
+
+    @Test func `keeps every L4 field of operations and conditions`() throws {
+        let clauses = try clauses(
+            """
+            to:
+            - operation: {ports: ["80", "65535"], notPorts: ["1"]}
+            when:
+            - {key: source.ip, values: [10.0.0.1], notValues: [10.0.0.2]}
+            - {key: source.namespace, notValues: ["n*"]}
+            - {key: source.principal, values: ["*/sa/z"]}
+            - {key: source.serviceAccount, values: [q]}
+            - {key: destination.ip, values: ["fd00::1"], notValues: [10.0.0.0/24]}
+            - {key: destination.port, values: ["8080"], notValues: ["9090"]}
+            """
+        )
+        var expected = [Policy.Match](repeating: Policy.Match(), count: 7)
+        expected[0].destinationPorts = [80, 65535]
+        expected[0].notDestinationPorts = [1]
+        expected[1].sourceIPs = try prefixes("10.0.0.1")
+        expected[1].notSourceIPs = try prefixes("10.0.0.2")
+        expected[2].notNamespaces = [.prefix("n")]
+        expected[3].principals = [.suffix("/sa/z")]
+        expected[4].serviceAccounts = [
+            Policy.ServiceAccountMatch(namespace: "shop", serviceAccount: "q")
+        ]
+        expected[5].destinationIPs = try prefixes("fd00::1")
+        expected[5].notDestinationIPs = try prefixes("10.0.0.0/24")
+        expected[6].destinationPorts = [8080]
+        expected[6].notDestinationPorts = [9090]
+        #expect(clauses == expected.map { [$0] })
+    }
+
+    // The clauses of a DENY policy with one rule.
+    private func clauses(_ rule: String) throws -> [[Policy.Match]] {
+        let lines = rule.split(separator: "\n").map { "  " + $0 }.joined(separator: "\n")
+        let mesh = try mesh(Manifest.authorization("p", "action: DENY\nrules:\n-\n" + lines))
         #expect(mesh.translation.warnings.isEmpty, "\(mesh.translation.warnings)")
         let policy = try mesh.policy("p")
         #expect(policy.action == .deny)
-        let clauses = try #require(policy.rules.first).clauses.map(\.matches)
-        func prefix(_ text: String) throws -> IPPrefix { try #require(IPPrefix(text)) }
-        let expected: [[Policy.Match]] = [
-            [
-                match {
-                    $0.destinationPorts = [80, 65535]
-                    $0.notDestinationPorts = [1]
-                }
-            ],
-            [
-                try {
-                    var match = Policy.Match()
-                    match.principals = [
-                        .exact(Self.web), .exact("cluster.local/ns/a/sa/b"), .presence,
-                    ]
-                    match.notPrincipals = [
-                        .prefix("cluster.local/ns/x/"), .suffix("/sa/y"), .presence,
-                    ]
-                    match.namespaces = [.exact("a"), .prefix("b")]
-                    match.notNamespaces = [.suffix("c")]
-                    match.sourceIPs = [
-                        try prefix("10.0.0.0/8"), try prefix("192.0.2.1"), try prefix("fd00::/16"),
-                    ]
-                    match.notSourceIPs = [try prefix("::1")]
-                    return match
-                }(),
-                match {
-                    $0.serviceAccounts = [
-                        Policy.ServiceAccountMatch(namespace: "shop", serviceAccount: "web"),
-                        Policy.ServiceAccountMatch(namespace: "other", serviceAccount: "robot.a"),
-                    ]
-                    $0.notServiceAccounts = [
-                        Policy.ServiceAccountMatch(namespace: "x", serviceAccount: "y")
-                    ]
-                },
-            ],
-            [
-                try {
-                    var match = Policy.Match()
-                    match.sourceIPs = [try prefix("10.0.0.1")]
-                    match.notSourceIPs = [try prefix("10.0.0.2")]
-                    return match
-                }()
-            ],
-            [match { $0.notNamespaces = [.prefix("n")] }],
-            [match { $0.principals = [.suffix("/sa/z")] }],
-            [
-                match {
-                    $0.serviceAccounts = [
-                        Policy.ServiceAccountMatch(namespace: "shop", serviceAccount: "q")
-                    ]
-                }
-            ],
-            [
-                try {
-                    var match = Policy.Match()
-                    match.destinationIPs = [try prefix("fd00::1")]
-                    match.notDestinationIPs = [try prefix("10.0.0.0/24")]
-                    return match
-                }()
-            ],
-            [
-                match {
-                    $0.destinationPorts = [8080]
-                    $0.notDestinationPorts = [9090]
-                }
-            ],
-        ]
-        #expect(clauses == expected)
+        return try #require(policy.rules.first).clauses.map(\.matches)
+    }
+
+    private func prefixes(_ texts: String...) throws -> [IPPrefix] {
+        try texts.map { try #require(IPPrefix($0)) }
     }
 
     @Test func `allows what any of its rules allows`() throws {
@@ -312,163 +281,5 @@ import Testing
         #expect(mesh.translation.state.policies.isEmpty)
         #expect(mesh.translation.warnings.count == 2)
         #expect(mesh.translation.refusals.isEmpty)
-    }
-
-    // MARK: Refusals
-
-    private static let refusals: [(spec: String, reason: String)] = [
-        ("action: CUSTOM", "spec.action: CUSTOM is not supported"),
-        ("action: AUDIT", "spec.action: AUDIT is not supported"),
-        ("action: allow", "spec.action: must be ALLOW or DENY"),
-        ("rule: []", "spec.rule: is not a known field"),
-        ("selector: {app: web}", "spec.selector.app: is not a known field"),
-        (
-            "targetRefs: [{name: a}]\nselector: {}",
-            "spec.targetRefs: cannot stand beside a selector"
-        ),
-        ("rules: [{from: []}]", "spec.rules[0].from: \(empty)"),
-        ("rules: [{to: []}]", "spec.rules[0].to: \(empty)"),
-        ("rules: [{when: []}]", "spec.rules[0].when: \(empty)"),
-        (
-            "rules: [{}, {from: [{source: {}}]}]",
-            "spec.rules[1].from[0].source: must have at least one field"
-        ),
-        (
-            "rules: [{to: [{operation: {}}]}]",
-            "spec.rules[0].to[0].operation: must have at least one field"
-        ),
-        (
-            "rules: [{from: [{source: {principals: []}}]}]",
-            "spec.rules[0].from[0].source.principals: \(empty)"
-        ),
-        (
-            "rules: [{from: [{source: {principals: [a, '']}}]}]",
-            "spec.rules[0].from[0].source.principals[1]: must be \(principal), found \"\""
-        ),
-        (
-            "rules: [{from: [{source: {notPrincipals: ['a*b']}}]}]",
-            "spec.rules[0].from[0].source.notPrincipals[0]: must be \(principal), found \"a*b\""
-        ),
-        (
-            "rules: [{from: [{source: {principals: ['spiffe://']}}]}]",
-            "spec.rules[0].from[0].source.principals[0]: must be \(principal), "
-                + "found \"spiffe://\""
-        ),
-        (
-            "rules: [{from: [{source: {namespaces: ['*a*']}}]}]",
-            "spec.rules[0].from[0].source.namespaces[0]: must be \(name), found \"*a*\""
-        ),
-        (
-            "rules: [{from: [{source: {namespaces: [\"a\\0\"]}}]}]",
-            "spec.rules[0].from[0].source.namespaces[0]: must be \(name), found \"a?\""
-        ),
-        (
-            "rules: [{from: [{source: {ipBlocks: [10.0.0.0/33]}}]}]",
-            "spec.rules[0].from[0].source.ipBlocks[0]: must be \(block), found \"10.0.0.0/33\""
-        ),
-        (
-            "rules: [{from: [{source: {notIpBlocks: [example.com]}}]}]",
-            "spec.rules[0].from[0].source.notIpBlocks[0]: must be \(block), found \"example.com\""
-        ),
-        (
-            "rules: [{from: [{source: {serviceAccounts: ['a/*']}}]}]",
-            "spec.rules[0].from[0].source.serviceAccounts[0]: must be \(account), found \"a/*\""
-        ),
-        (
-            "rules: [{from: [{source: {serviceAccounts: [a/b/c]}}]}]",
-            "spec.rules[0].from[0].source.serviceAccounts[0]: must be \(account), found \"a/b/c\""
-        ),
-        (
-            "rules: [{from: [{source: {serviceAccounts: [a], namespaces: [b]}}]}]",
-            "spec.rules[0].from[0].source.serviceAccounts: "
-                + "cannot stand beside principals or namespaces"
-        ),
-        (
-            "rules: [{to: [{operation: {ports: ['0']}}]}]",
-            "spec.rules[0].to[0].operation.ports[0]: must be \(port), found \"0\""
-        ),
-        (
-            "rules: [{to: [{operation: {notPorts: ['http']}}]}]",
-            "spec.rules[0].to[0].operation.notPorts[0]: must be \(port), found \"http\""
-        ),
-        (
-            "rules: [{to: [{operation: {ports: ['+80']}}]}]",
-            "spec.rules[0].to[0].operation.ports[0]: must be \(port), found \"+80\""
-        ),
-        (
-            "rules: [{when: [{key: source.ip}]}]",
-            "spec.rules[0].when[0]: must have values or notValues"
-        ),
-        (
-            "rules: [{when: [{key: source.ipp, values: [a]}]}]",
-            "spec.rules[0].when[0].key: \"source.ipp\" is not a known attribute"
-        ),
-        (
-            "rules: [{when: [{key: destination.port, values: ['80', x]}]}]",
-            "spec.rules[0].when[0].values[1]: must be \(port), found \"x\""
-        ),
-        (
-            "rules: [{when: [{key: source.ip, notValues: []}]}]",
-            "spec.rules[0].when[0].notValues: \(empty)"
-        ),
-    ]
-
-    @Test(arguments: refusals)
-    func `is refused whole when it cannot be understood`(spec: String, reason: String) throws {
-        let mesh = try mesh(
-            Manifest.authorization("bad", spec),
-            Manifest.authorization("good", "rules: [{}]")
-        )
-        #expect(
-            mesh.translation.refusals.map(\.description) == [
-                "AuthorizationPolicy shop/bad: \(reason)"
-            ]
-        )
-        #expect(mesh.translation.state.policies.map(\.name) == ["good"])
-    }
-
-    private static let empty = "must not be empty; leave it out to match all"
-    private static let principal =
-        "TRUST-DOMAIN/ns/NAMESPACE/sa/ACCOUNT with at most one *, at an end"
-    private static let name = "a name with at most one *, at an end"
-    private static let block = "an address or a block such as 10.0.0.0/8"
-    private static let account = "NAMESPACE/ACCOUNT without *"
-    private static let port = "a port from 1 to 65535"
-
-    @Test func `is refused when its dry-run annotation is no truth value`() throws {
-        let mesh = try mesh(
-            Manifest.authorization("p", annotations: "ambit.dev/dry-run: maybe", "rules: []")
-        )
-        #expect(
-            mesh.translation.refusals.map(\.field) == ["metadata.annotations.ambit.dev/dry-run"]
-        )
-    }
-
-    @Test(arguments: [
-        "other.org/ns/shop/sa/web", "cluster.local/sa/web", "cluster.local/ns/shop/sa/web/",
-        "Cluster.local/ns/shop/sa/web", "web",
-    ])
-    func `warns of a principal that no workload has`(principal: String) throws {
-        let mesh = try mesh(
-            Manifest.authorization(
-                "p",
-                "rules: [{from: [{source: {principals: ['\(principal)']}}]}]"
-            )
-        )
-        #expect(
-            mesh.translation.warnings.map(\.field) == ["spec.rules[0].from[0].source.principals[0]"]
-        )
-        #expect(try !mesh.permits(Self.web, to: "payments"))
-    }
-
-    @Test func `matches names to the letter, dots included`() throws {
-        let mesh = try mesh(
-            Manifest.authorization(
-                "p",
-                "rules: [{from: [{source: {serviceAccounts: [shop/web.api]}}]}]"
-            )
-        )
-        #expect(try mesh.permits("cluster.local/ns/shop/sa/web.api", to: "payments"))
-        #expect(try !mesh.permits("cluster.local/ns/shop/sa/webxapi", to: "payments"))
     }
 }

@@ -15,7 +15,7 @@ import Testing
             (#""""#, ""), (#""aé\n\/\"\\\b\f\r\t""#, "aé\n/\"\\\u{8}\u{C}\r\t"),
             (#""\u00e9\ud83d\ude00""#, "é😀"), (#""\u0000""#, "\0"),
             ("[]", []), ("[1, [2]]", [1, [2]]), ("{}", .object([])),
-            (#"{"b": 1, "a": {"c": null}}"#, ["b": 1, "a": ["c": nil]]),
+            (#"{"b": 1, "a": {"c": null}}"#, ["b": 1, "a": ["c": .null]]),
         ] as [(String, JSON)]
     )
     func `reads a value`(text: String, value: JSON) throws {
@@ -43,6 +43,17 @@ import Testing
         #expect(throws: JSON.Failure.self) { try JSON.parse(bytes) }
     }
 
+    @Test func `refuses a name that comes twice in a large object`() throws {
+        let members = (0..<40).map { "\"m\($0)\": \($0)" }
+        #expect(try parse("{" + members.joined(separator: ",") + "}").objectValue?.count == 40)
+        for again in [0, 15, 16, 17, 39] {
+            let twice = members + ["\"m\(again)\": 0"]
+            #expect(throws: JSON.Failure.self) {
+                try parse("{" + twice.joined(separator: ",") + "}")
+            }
+        }
+    }
+
     @Test func `stops at its depth`() throws {
         let deep = String(repeating: "[", count: 64) + String(repeating: "]", count: 64)
         #expect(throws: Never.self) { try parse(deep) }
@@ -67,7 +78,7 @@ import Testing
 @Suite struct `The JSON writer` {
     @Test func `writes what the parser reads`() throws {
         let value: JSON = [
-            "text": "a\"\\\n\u{1}\u{7F}é😀", "list": [1, -2.5, true, nil], "empty": [],
+            "text": "a\"\\\n\u{1}\u{7F}é😀", "list": [1, -2.5, true, .null], "empty": [],
             "none": .object([]), "large": .integer(.min),
         ]
         #expect(try JSON.parse(value.compact()) == value)

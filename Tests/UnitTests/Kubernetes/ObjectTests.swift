@@ -9,61 +9,61 @@ func object<Element: Object>(_ text: String, as type: Element.Type = Element.sel
 }
 
 @Suite struct `A pod object` {
+    private static let whole = """
+        apiVersion: v1
+        kind: Pod
+        metadata:
+          name: web-0
+          namespace: shop
+          uid: 1c7f
+          creationTimestamp: "1970-01-01T00:01:00Z"
+          deletionTimestamp: "1970-01-01T00:02:00Z"
+          ownerReferences:
+          - {apiVersion: apps/v1, kind: StatefulSet, name: web, controller: true}
+          unknown: {a: b}
+        spec:
+          nodeName: node-1
+          serviceAccountName: web
+          dnsPolicy: None
+          dnsConfig:
+            nameservers: [10.0.0.10]
+            searches: [shop.example]
+            options: [{name: ndots, value: "2"}, {name: edns0}]
+          hostname: web-0
+          subdomain: web-pods
+          terminationGracePeriodSeconds: 5
+          initContainers:
+          - name: setup
+            command: ["true"]
+          - name: helper
+            restartPolicy: Always
+            ports: [{name: admin, containerPort: 9000}]
+          containers:
+          - name: web
+            image: nginx
+            command: [nginx]
+            args: [-g, "daemon off;"]
+            workingDir: /srv
+            env: [{name: A, value: "1"}, {name: B, valueFrom: {fieldRef: {fieldPath: x}}}]
+            ports:
+            - {name: http, containerPort: 8080}
+            - {name: dns, containerPort: 53, protocol: UDP}
+            - {name: http, containerPort: 9999}
+            livenessProbe: {httpGet: {port: http, path: /}}
+            readinessProbe: {tcpSocket: {port: 8081}}
+            startupProbe: {grpc: {port: 8081}}
+          - name: other
+            readinessProbe: {httpGet: {port: http}}
+        status:
+          phase: Running
+          podIP: 10.1.0.5
+          podIPs: [{ip: 10.1.0.5}, {ip: "fd00::5"}]
+          hostIP: 192.168.0.2
+          conditions: [{type: Ready, status: "True"}, {type: Initialized, status: "False"}]
+        """
+
     @Test func `keeps the fields that are used`() throws {
-        let pod: Pod = try object(
-            """
-            apiVersion: v1
-            kind: Pod
-            metadata:
-              name: web-0
-              namespace: shop
-              uid: 1c7f
-              creationTimestamp: "1970-01-01T00:01:00Z"
-              deletionTimestamp: "1970-01-01T00:02:00Z"
-              ownerReferences:
-              - {apiVersion: apps/v1, kind: StatefulSet, name: web, controller: true}
-              unknown: {a: b}
-            spec:
-              nodeName: node-1
-              serviceAccountName: web
-              dnsPolicy: None
-              dnsConfig:
-                nameservers: [10.0.0.10]
-                searches: [shop.example]
-                options: [{name: ndots, value: "2"}, {name: edns0}]
-              hostname: web-0
-              subdomain: web-pods
-              terminationGracePeriodSeconds: 5
-              initContainers:
-              - name: setup
-                command: ["true"]
-              - name: helper
-                restartPolicy: Always
-                ports: [{name: admin, containerPort: 9000}]
-              containers:
-              - name: web
-                image: nginx
-                command: [nginx]
-                args: [-g, "daemon off;"]
-                workingDir: /srv
-                env: [{name: A, value: "1"}, {name: B, valueFrom: {fieldRef: {fieldPath: x}}}]
-                ports:
-                - {name: http, containerPort: 8080}
-                - {name: dns, containerPort: 53, protocol: UDP}
-                - {name: http, containerPort: 9999}
-                livenessProbe: {httpGet: {port: http, path: /}}
-                readinessProbe: {tcpSocket: {port: 8081}}
-                startupProbe: {grpc: {port: 8081}}
-              - name: other
-                readinessProbe: {httpGet: {port: http}}
-            status:
-              phase: Running
-              podIP: 10.1.0.5
-              podIPs: [{ip: 10.1.0.5}, {ip: "fd00::5"}]
-              hostIP: 192.168.0.2
-              conditions: [{type: Ready, status: "True"}, {type: Initialized, status: "False"}]
-            """
-        )
+        let pod: Pod = try object(Self.whole)
         #expect(pod.metadata.uid == "1c7f")
         #expect(pod.metadata.creationTimestamp == 60)
         #expect(pod.metadata.isBeingDeleted)

@@ -164,6 +164,41 @@ import Testing
         }
     }
 
+    @Test func `spreads a virtual address over the service's healthy pods`() throws {
+        let service = """
+            apiVersion: v1
+            kind: Service
+            metadata: {name: web, namespace: shop}
+            spec: {clusterIP: 10.96.0.7, selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}
+            ---
+
+            """
+        func web(_ name: String, _ address: String, ready: Bool) -> String {
+            """
+            apiVersion: v1
+            kind: Pod
+            metadata: {name: \(name), namespace: shop, labels: {app: web}}
+            spec: {nodeName: one, containers: [{name: main}]}
+            status:
+              podIPs: [{ip: \(address)}]
+              conditions: [{type: Ready, status: "\(ready ? "True" : "False")"}]
+            ---
+
+            """
+        }
+        var cluster = try Self.cluster(
+            Self.twoNodes + service + web("a", "10.244.0.5", ready: true)
+                + web("b", "10.244.0.6", ready: false) + web("c", "10.244.0.7", ready: true)
+        )
+        let lines = ServiceRules.text(for: try cluster.plan().state).split(separator: "\n")
+        #expect(
+            lines.filter { $0.contains("daddr") } == [
+                "ip daddr 10.96.0.7 tcp dport 80 numgen random mod 2 < 1 dnat ip to 10.244.0.5:8080",
+                "ip daddr 10.96.0.7 tcp dport 80 dnat ip to 10.244.0.7:8080",
+            ]
+        )
+    }
+
     @Test func `names the namespace of each enrolled pod in its node's file`() throws {
         var cluster = try Self.cluster(Self.twoNodes + Self.pod("a"))
         let plan = try cluster.plan()

@@ -197,6 +197,34 @@ import Testing
         #expect(try lab.run("delete", "pod", "late").exitCode == 64)
     }
 
+    @Test func `gives pods outside the mesh names and virtual addresses`() throws {
+        try up()
+        defer { lab.end() }
+        let objects = """
+            apiVersion: v1
+            kind: Pod
+            metadata: {name: web, labels: {app: web}}
+            spec:
+              nodeName: two
+              containers:
+              - {name: main, command: [python3, -m, http.server, "8080", --directory, /dev/shm]}
+            ---
+            apiVersion: v1
+            kind: Service
+            metadata: {name: web}
+            spec: {selector: {app: web}, ports: [{name: http, port: 80, targetPort: 8080}]}
+            """
+        try #require(try lab.start(["apply", "-"], input: objects).wait().exitCode == 0)
+        let fetch = ["curl", "-sS", "--max-time", "5", "-o", "/dev/null", "http://web/"]
+        func isServed() throws -> Bool {
+            let arguments = ["lab", "exec", "--name", lab.name, "client", "--"] + fetch
+            return try LabProgram.Running(arguments, input: nil).wait().exitCode == 0
+        }
+        #expect(try eventually(isServed))
+        let unknown = try lab.execute("client", "getent", "hosts", "none.default.svc.cluster.local")
+        #expect(unknown.exitCode == 2)
+    }
+
     @Test func `is cut and mended`() throws {
         try up()
         defer { lab.end() }

@@ -339,4 +339,18 @@ func routingMesh(_ members: String...) throws -> SampleMesh {
         var bench = RoutingBench(mesh)
         #expect(try bench.words("10.96.0.1:80") == "refused noHealthyEndpoint")
     }
+
+    @Test func `rules out an endpoint the source has no address to dial from`() throws {
+        var mesh = try routingMesh("four", "six")
+        mesh.workloads[1].addresses = [try #require(IPAddress("10.1.1.1"))]
+        mesh.workloads[2].addresses = [try #require(IPAddress("fd00:1::2"))]
+        var dual = RoutingBench(mesh)
+        #expect(try dual.spread("10.96.0.1:80", count: 200).count == 2)
+        mesh.workloads[0].addresses = [try #require(IPAddress("10.1.0.1"))]
+        var four = RoutingBench(mesh)
+        #expect(try four.spread("10.96.0.1:80", count: 50) == ["four": 50])
+        mesh.workloads[0].addresses = [try #require(IPAddress("fd00::1"))]
+        var six = RoutingBench(mesh)
+        #expect(try six.spread("[fd00:96::1]:80", count: 50) == ["six": 50])
+    }
 }

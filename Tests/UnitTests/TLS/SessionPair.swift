@@ -92,9 +92,25 @@ final class SessionPair {
         return error
     }
 
+    func updateKeys(fromServer: Bool) -> Bool {
+        let ok = (fromServer ? server : client).updateKeys(output: output)
+        flush(fromServer: fromServer)
+        return ok
+    }
+
     func close(fromServer: Bool) {
         (fromServer ? server : client).close(output: output)
         flush(fromServer: fromServer)
+    }
+
+    /// Forgets what was received and gives back what the test itself holds.
+    func release() {
+        wire = []
+        clientReceived = []
+        serverReceived = []
+        toServer = []
+        toClient = []
+        output.release()
     }
 
     func receive(_ bytes: [UInt8], isServer: Bool) {
