@@ -57,9 +57,8 @@ private struct Demo {
         for pod in status.pods {
             let mesh = pod.enrolled ? "in the mesh" : "not in the mesh"
             let address = pod.addresses.first ?? ""
-            say(
-                "  \(pad("\(pod.namespace)/\(pod.name)", 16)) \(pod.node)  \(pad(address, 14)) \(mesh)"
-            )
+            let name = pad("\(pod.namespace)/\(pod.name)", 16)
+            say("  \(name) \(pod.node)  \(pad(address, 14)) \(mesh)")
         }
     }
 

@@ -35,7 +35,11 @@ struct BanRule {
     static let all: [BanRule] = [
         BanRule("try!", instead: "`try` in a throwing function, or `do` and `catch`"),
         BanRule("as!", instead: "`as?` and a way out"),
-        BanRule("fatalError(", .sources, instead: "`precondition` with the values that explain the bug"),
+        BanRule(
+            "fatalError(",
+            .sources,
+            instead: "`precondition` with values that explain the bug"
+        ),
         BanRule("preconditionFailure()", instead: "a message with the values that explain the bug"),
         BanRule("assertionFailure(", instead: "`precondition`: release builds are what runs"),
         BanRule(

@@ -1,8 +1,7 @@
 import Foundation
-import Testing
-
 import Lab
 import Mesh
+import Testing
 
 @Suite struct `A lab's cluster` {
     private static let twoNodes = """
@@ -193,7 +192,8 @@ import Mesh
         let lines = ServiceRules.text(for: try cluster.plan().state).split(separator: "\n")
         #expect(
             lines.filter { $0.contains("daddr") } == [
-                "ip daddr 10.96.0.7 tcp dport 80 numgen random mod 2 < 1 dnat ip to 10.244.0.5:8080",
+                "ip daddr 10.96.0.7 tcp dport 80 numgen random mod 2 < 1 "
+                    + "dnat ip to 10.244.0.5:8080",
                 "ip daddr 10.96.0.7 tcp dport 80 dnat ip to 10.244.0.7:8080",
             ]
         )
