@@ -64,6 +64,8 @@ package struct HTTP2Connection: ~Copyable {
     var owed = 0
     var unreleased = 0
     var peerWindow = defaultWindow
+    /// SETTINGS gave every stream more window; not reported yet.
+    var haveWindowsGrown = false
     var peerFrameBytesMax = 16_384
     var peerHeaderListBytesMax = UInt32.max
 
@@ -122,6 +124,10 @@ package struct HTTP2Connection: ~Copyable {
         clock = now
         if let stream = orphans.popLast() {
             return .reset(stream: stream, .refusedStream, byPeer: false)
+        }
+        if haveWindowsGrown {
+            haveWindowsGrown = false
+            return .writable(stream: 0)
         }
         do throws(HTTP2Failure) {
             while true {

@@ -168,7 +168,10 @@ import Testing
             apiVersion: v1
             kind: Service
             metadata: {name: web, namespace: shop}
-            spec: {clusterIP: 10.96.0.7, selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}
+            spec:
+              clusterIP: 10.96.0.7
+              selector: {app: web}
+              ports: [{port: 80, targetPort: 8080}]
             ---
 
             """
