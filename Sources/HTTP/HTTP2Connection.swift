@@ -9,8 +9,8 @@ package enum HTTP2Role: Sendable, Hashable { case client, server }
 /// framed afterwards. Payload to send never passes through: the caller asks `sendable`, lays out
 /// nine bytes and the payload itself, and has the nine bytes filled by `writeDataHeader`.
 ///
-/// Time comes in as nanoseconds of a monotonic clock. A value belongs to one thread. What a peer can
-/// make it hold is bounded by `HTTP2Limits`.
+/// Time comes in as nanoseconds of a monotonic clock. A value belongs to one thread. `HTTP2Limits`
+/// bounds what a peer can make it hold.
 package struct HTTP2Connection: ~Copyable {
     /// What the next bytes of input are.
     enum Input {

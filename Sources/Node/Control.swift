@@ -376,7 +376,9 @@ final class Control: TimerHandler {
 
     // MARK: the end
 
-    /// Stops taking connections; what runs may end until the deadline. The rules stay.
+    /// Stops taking connections; what runs may end until the deadline.
+    ///
+    /// The rules stay.
     func drain() {
         guard !isDraining else { return }
         isDraining = true

@@ -26,7 +26,8 @@ enum ModuleTable {
         "Kubernetes": ["Mesh", "Yams"],
         "Controller": ["JSON", "Kubernetes", "Mesh"],
         "Lab": [
-            "CLinux", "Controller", "DNS", "Identity", "JSON", "Kubernetes", "Mesh", "Netlink",
+            "CLinux", "CNetfilter", "Controller", "DNS", "Identity", "JSON", "Kubernetes", "Mesh",
+            "Netlink",
             "Reactor", "TLS",
         ],
 

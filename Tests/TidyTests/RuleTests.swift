@@ -89,7 +89,7 @@ import Testing
                     self.a = a
                 }
                 package init() {
-                    self.a = 2
+                    self.a = Int(2)
                 }
                 /// Says.
                 @discardableResult
@@ -102,6 +102,22 @@ import Testing
             """
         )
         #expect(DocumentationRule.findings(in: sample).map(\.line) == [1, 3, 7, 13, 16])
+    }
+
+    @Test func `leaves to a protocol what meets its requirements`() {
+        let asked = file("protocol P {\n    /// Says.\n    func a(_ b: Int)\n}\nfunc c() {}\n")
+        let names = DocumentationRule.requirements(in: [asked])
+        #expect(names.contains("a") && !names.contains("c"))
+        let sample = file("package func a(_ b: Int) {}\npackage func c() {}\n")
+        #expect(
+            DocumentationRule.findings(in: sample, requirements: names).map(\.line) == [2]
+        )
+    }
+
+    @Test func `leaves alone the texts of other programs that tests hold`() {
+        let text = "let a = \"\"\"\n\(String(repeating: "x", count: 120))\n\"\"\"\n"
+        #expect(SizeRule.findings(in: file(text, "Tests/UnitTests/A.swift")).isEmpty)
+        #expect(SizeRule.findings(in: file(text)).map(\.line) == [2])
     }
 
     @Test func `reads the manifest`() {

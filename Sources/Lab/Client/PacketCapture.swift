@@ -93,6 +93,7 @@ package struct PacketCapture: ~Copyable {
 package struct StopSignals: ~Copyable {
     private let signals: SignalQueue
 
+    /// Takes the signals that end the capture.
     package init() throws(LabError) {
         do {
             signals = try SignalQueue([SIGINT, SIGTERM, SIGHUP])

@@ -13,7 +13,7 @@ struct BanRule {
     let instead: String
     /// Beginnings of paths that may have it.
     let except: [String]
-    /// Whether it is banned too where one of the two lines before begins a loop.
+    /// Whether it is banned inside loops too.
     let inLoop: Bool
 
     init(
@@ -35,7 +35,11 @@ struct BanRule {
     static let all: [BanRule] = [
         BanRule("try!", instead: "`try` in a throwing function, or `do` and `catch`"),
         BanRule("as!", instead: "`as?` and a way out"),
-        BanRule("fatalError(", .sources, instead: "`precondition` with the values that explain the bug"),
+        BanRule(
+            "fatalError(",
+            .sources,
+            instead: "`precondition` with values that explain the bug"
+        ),
         BanRule("preconditionFailure()", instead: "a message with the values that explain the bug"),
         BanRule("assertionFailure(", instead: "`precondition`: release builds are what runs"),
         BanRule(
@@ -122,10 +126,20 @@ struct BanRule {
         }
     }
 
+    // Whether the line stands inside a loop: one that begins above it, further to the left.
     private func isInLoop(_ index: Int, _ lines: [String]) -> Bool {
-        lines[max(0, index - 2)...index].contains { line in
-            ["while ", "for ", "repeat "].contains { line.contains($0) }
+        func indent(_ line: String) -> Int { line.prefix { $0 == " " }.count }
+        var left = indent(lines[index]) + 1
+        for line in lines[...index].reversed() where indent(line) < left && !line.isEmpty {
+            left = indent(line)
+            let words = DeclarationWords(line)
+            if words.keyword == "func" || words.keyword == "init" { return false }
+            let isLoop = ["while ", "for ", "repeat "].contains { word in
+                line.dropFirst(left).hasPrefix(word)
+            }
+            if isLoop { return true }
         }
+        return false
     }
 
     // A word stands alone: nothing that belongs to a name comes before it.

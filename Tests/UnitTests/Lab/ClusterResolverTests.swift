@@ -1,7 +1,6 @@
-import Testing
-
 import Lab
 import Mesh
+import Testing
 
 @Suite struct `The cluster's nameserver` {
     private static func resolver() throws -> ClusterResolver {

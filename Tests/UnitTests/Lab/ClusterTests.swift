@@ -1,8 +1,7 @@
 import Foundation
-import Testing
-
 import Lab
 import Mesh
+import Testing
 
 @Suite struct `A lab's cluster` {
     private static let twoNodes = """

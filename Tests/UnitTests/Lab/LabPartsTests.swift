@@ -1,8 +1,7 @@
 import Foundation
-import Testing
-
 import Lab
 import Mesh
+import Testing
 
 @Suite struct `A control frame` {
     @Test func `comes back from any split of its bytes`() throws {

@@ -1,7 +1,6 @@
-import Testing
-
 import Lab
 import Mesh
+import Testing
 
 @Suite struct `A pod's resolver file` {
     private static func plan(_ spec: String) throws -> PodPlan {
