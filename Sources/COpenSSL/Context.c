@@ -215,9 +215,12 @@ int ambit_context_loosen(SSL_CTX *context, int version, const uint8_t *alpn, uns
                          const char *groups, const char *suites) {
     ERR_clear_error();
     SSL_CTX_set_cert_verify_callback(context, accept_any, NULL);
-    SSL_CTX_set_client_hello_cb(context, NULL, NULL);
-    SSL_CTX_set_alpn_select_cb(context, NULL, NULL);
+    if (alpn_length == 0) {
+        SSL_CTX_set_client_hello_cb(context, NULL, NULL);
+        SSL_CTX_set_alpn_select_cb(context, NULL, NULL);
+    }
     SSL_CTX_clear_options(context, SSL_OP_NO_TICKET);
+    SSL_CTX_set_num_tickets(context, 2);
     if (version != 0 && (SSL_CTX_set_min_proto_version(context, version) != 1 ||
                          SSL_CTX_set_max_proto_version(context, version) != 1))
         return 0;

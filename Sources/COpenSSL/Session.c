@@ -211,6 +211,7 @@ static void take_over(ambit_session *session) {
     const traffic_secret *client = &session->client_secret, *server = &session->server_secret;
     if (length != 0 && client->length == length && server->length == length &&
         SSL_has_pending(ssl) == 0 && !SSL_session_reused(ssl) &&
+        !(session->server && SSL_get_num_tickets(ssl) != 0) && // they go out under the new keys
         !(fragment >= 1 && fragment <= 4) && !ambit_context_keeps_records(SSL_get_SSL_CTX(ssl)))
         session->records = ambit_records_make((session->server ? server : client)->bytes,
                                               (session->server ? client : server)->bytes, length,

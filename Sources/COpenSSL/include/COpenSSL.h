@@ -128,7 +128,7 @@ int ambit_context_identity(struct ssl_ctx_st *context, struct evp_pkey_st *key,
 int ambit_context_is_post_quantum(struct ssl_ctx_st *context);
 // For tests of what the other side refuses: protocol versions (0x0303, 0x0304; 0 leaves it),
 // ALPN in wire form (length 0 removes it), groups and cipher suites (NULL leaves them), no
-// verification of the peer, and resumption allowed.
+// verification of the peer, and tickets given.
 int ambit_context_loosen(struct ssl_ctx_st *context, int version, const uint8_t *alpn,
                          unsigned alpn_length, const char *groups, const char *suites);
 // For tests: its sessions keep libssl's record layer after the handshake.

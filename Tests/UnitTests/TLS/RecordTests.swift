@@ -139,6 +139,24 @@ struct RecordLayers: Sendable, CustomTestStringConvertible {
         }
     }
 
+    @Test func `with tickets of a foreign server are skipped`() throws {
+        let server = try Fixture.context(.server)
+        server.keepLibraryRecords()
+        try #require(server.loosen(alpn: ["h2"]))
+        let client = try Fixture.context(.client)
+        let pair = try SessionPair(client: client, server: server)
+        pair.receive([], isServer: false)
+        pair.receive(pair.takeToServer(), isServer: true)
+        pair.receive(pair.takeToClient(), isServer: false)
+        pair.receive(pair.takeToServer(), isServer: true)
+        #expect(pair.client.hasOwnRecords)
+        #expect(pair.toClient.count > 200, "no ticket came")
+        #expect(pair.send([1, 2], fromServer: true) == nil)
+        pair.run()
+        #expect(pair.clientError == nil)
+        #expect(pair.clientReceived == [1, 2])
+    }
+
     @Test func `without data do not go on for ever`() throws {
         let pair = try RecordLayers(
             clientIsOurs: false,
