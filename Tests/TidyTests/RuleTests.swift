@@ -42,6 +42,7 @@ import Testing
         #expect(banned("// as in FIX" + "ME: later") == [1])
         #expect(banned("Thread.sleep(1)\nusleep(5)") == [1, 2])
         #expect(banned("usleep(5)", "Tests/UnitTests/A.swift") == [1])
+        #expect(banned("while !done {\n    usleep(5)\n}", "Tests/UnitTests/A.swift") == [])
         #expect(banned("public struct A {}") == [1])
         #expect(banned("let text = \"try! as!\"") == [])
         #expect(banned("func blueprint() { imprint(x) }") == [])

@@ -1,7 +1,7 @@
 import Testing
 
-@testable import Lab
-@testable import Mesh
+import Lab
+import Mesh
 
 @Suite struct `The cluster's nameserver` {
     private static func resolver() throws -> ClusterResolver {

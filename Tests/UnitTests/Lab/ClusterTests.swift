@@ -1,8 +1,8 @@
 import Foundation
 import Testing
 
-@testable import Lab
-@testable import Mesh
+import Lab
+import Mesh
 
 @Suite struct `A lab's cluster` {
     private static let twoNodes = """

@@ -1,8 +1,8 @@
 import Foundation
 import Testing
 
-@testable import Lab
-@testable import Mesh
+import Lab
+import Mesh
 
 @Suite struct `A control frame` {
     @Test func `comes back from any split of its bytes`() throws {

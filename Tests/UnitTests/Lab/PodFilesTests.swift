@@ -1,7 +1,7 @@
 import Testing
 
-@testable import Lab
-@testable import Mesh
+import Lab
+import Mesh
 
 @Suite struct `A pod's resolver file` {
     private static func plan(_ spec: String) throws -> PodPlan {
