@@ -73,8 +73,8 @@ final class PodDNSChannel: ReadinessHandler, LoopTask {
                 continue
             }
             guard !hasEnded else { return }
-            switch Socket.read(raw, into: &server.scratch) {
-            case .bytes(let count): input.append(server.scratch[..<min(count, 16_384)])
+            switch Socket.read(raw, into: &server.buffer.bytes) {
+            case .bytes(let count): input.append(server.buffer.bytes[..<count])
             case .wouldBlock: return
             case .endOfFile:
                 hasEnded = true

@@ -65,9 +65,9 @@ final class PodDNSForward: ReadinessHandler, TimerHandler {
 
     func ready(_ readiness: Readiness) {
         while let raw = socket?.raw {
-            switch Socket.read(raw, into: &server.scratch) {
+            switch Socket.read(raw, into: &server.buffer.bytes) {
             case .bytes(let count):
-                let reply = Array(server.scratch[..<count])
+                let reply = Array(server.buffer.bytes[..<count])
                 if let taken = machine.receive(reply, from: query.nameserver) {
                     return finish(taken.reply)
                 }

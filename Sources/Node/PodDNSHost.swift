@@ -6,6 +6,8 @@ package import Telemetry
 /// What the name service of a pod needs around it; all on the thread of the worker.
 package protocol PodDNSHost: AnyObject {
     var loop: EventLoop { get }
+    /// What sockets are read into, one after the other; shared by the pods of a worker.
+    var buffer: PodDNSBuffer { get }
     var metrics: NodeMetrics { get }
     /// Canonical service and revision of the pod, as labels of metrics.
     var sourceLabels: (service: String, revision: String) { get }
@@ -21,6 +23,13 @@ package protocol PodDNSHost: AnyObject {
     func replySocket(as nameserver: SocketAddress) throws(SystemError) -> Descriptor
     /// A marked TCP socket in the pod, not connected yet.
     func streamSocket(to family: IPAddress.Family) throws(SystemError) -> Descriptor
+}
+
+/// Room for the longest DNS message.
+package final class PodDNSBuffer {
+    var bytes = [UInt8](repeating: 0, count: DNSMessage.streamBytesMax + 1)
+
+    package init() {}
 }
 
 /// The bounds of one pod's name service on one worker.

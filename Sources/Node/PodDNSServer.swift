@@ -20,8 +20,7 @@ package final class PodDNSServer: ReadinessHandler, LoopTask {
     let host: any PodDNSHost
     let limits: PodDNSLimits
     let loop: EventLoop
-    /// What sockets are read into, one after the other.
-    var scratch = [UInt8](repeating: 0, count: 65_536)
+    let buffer: PodDNSBuffer
     private let counting: PodDNSCounting
     private var udp: Descriptor?
     private var registration: EventLoop.Registration?
@@ -50,6 +49,7 @@ package final class PodDNSServer: ReadinessHandler, LoopTask {
         self.host = host
         self.limits = limits
         self.loop = host.loop
+        self.buffer = host.buffer
         self.counting = PodDNSCounting(host: host, transport: .datagram)
         self.udp = consume udp
         self.acceptor = Acceptor(loop: host.loop, socket: tcp) { [unowned self] outcome in
@@ -103,9 +103,9 @@ package final class PodDNSServer: ReadinessHandler, LoopTask {
     /// Takes one query; false when none waits.
     private func receive() -> Bool {
         guard let raw = udp?.raw else { return false }
-        switch NameQuery.receive(from: raw, into: &scratch) {
+        switch NameQuery.receive(from: raw, into: &buffer.bytes) {
         case .query(let query):
-            serve(query, Array(scratch[..<query.length]))
+            serve(query, Array(buffer.bytes[..<query.length]))
             return true
         case .unusable: return true
         case .wouldBlock, .failed: return false

@@ -57,6 +57,8 @@ final class Worker: ReadinessHandler, TunnelDialing {
     var random = SystemRandomNumberGenerator()
     /// Connections open to each endpoint from here, for balancing.
     var load = EndpointLoad()
+    /// What the pods' name queries and answers are read into.
+    let nameBuffer = PodDNSBuffer()
     private var pods: [String: Pod] = [:]
     private var podsByName: [PodKey: Pod] = [:]
     private var credentials: [SPIFFEID: Credentials] = [:]

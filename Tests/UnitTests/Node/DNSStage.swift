@@ -11,6 +11,7 @@ import Testing
 final class StubDNSHost: PodDNSHost {
     let loop: EventLoop
     let namespace: NetworkNamespace
+    let buffer = PodDNSBuffer()
     let telemetry = Metrics()
     var snapshot: Snapshot
     var forwardsMax = Int.max
