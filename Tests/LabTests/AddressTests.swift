@@ -36,7 +36,7 @@ import Testing
         let lab = try SharedLab.lab()
         let server = try lab.run("mesh/client", ["python3", "-u", "-c", Programs.server])
         try lab.eventually("the client serves too") { server.outputSoFar.contains("serving") }
-        #expect(try greeting(lab, "client", 80) == "220 hello\n")
+        #expect(try greeting(lab, "client.mesh", 80) == "220 hello\n")
         #expect(try greeting(lab, lab.address("mesh/client"), 7001) == "220 hello\n")
         #expect(try greeting(lab, "127.0.0.1", 7001) == "220 hello\n")
         server.stop()
