@@ -1,4 +1,5 @@
 internal import Authorization
+internal import Glibc
 internal import Mesh
 internal import Reactor
 internal import Routing
@@ -137,27 +138,44 @@ final class Delivery {
         to address: SocketAddress,
         _ done: @escaping (consuming ConnectOutcome) -> Void
     ) {
-        let settings = pod.worker.settings
         let isSelf = source?.ip == address.ip
         let isSameFamily = source?.ip.family == address.ip.family
-        let keeps = settings.preservesClientAddress && !isSelf && isSameFamily
+        let keeps = pod.worker.settings.preservesClientAddress && !isSelf && isSameFamily
+        attempt(from: keeps ? source : nil, to: address, triesLeft: Delivery.triesMax, done)
+    }
+
+    /// Sockets tried when the port one was given turns out to be taken for this destination.
+    private static let triesMax = 4
+
+    private func attempt(
+        from source: SocketAddress?,
+        to address: SocketAddress,
+        triesLeft: Int,
+        _ done: @escaping (consuming ConnectOutcome) -> Void
+    ) {
+        let socket: Descriptor
         do throws(SystemError) {
-            let socket = try pod.makeDeliverySocket(
-                to: address.ip.family,
-                from: keeps ? source : nil
-            )
-            let connecting = Connecting(loop: pod.worker.loop, socket: socket) { [weak self] end in
-                self?.connecting = nil
-                done(end)
-            }
-            self.connecting = connecting
-            connecting.start(
-                to: address.kernel,
-                timeoutMilliseconds: settings.tunnel.connectMilliseconds
-            )
+            socket = try pod.makeDeliverySocket(to: address.ip.family, from: source)
         } catch {
-            done(.failed(error.code))
+            return done(.failed(error.code))
         }
+        let connecting = Connecting(loop: pod.worker.loop, socket: socket) { [weak self] end in
+            self?.connecting = nil
+            switch consume end {
+            case .failed(let code):
+                guard code == EADDRNOTAVAIL, triesLeft > 1, let self else {
+                    return done(.failed(code))
+                }
+                attempt(from: source, to: address, triesLeft: triesLeft - 1, done)
+            case .connected(let connected):
+                done(.connected(connected))
+            }
+        }
+        self.connecting = connecting
+        connecting.start(
+            to: address.kernel,
+            timeoutMilliseconds: pod.worker.settings.tunnel.connectMilliseconds
+        )
     }
 
     func cancel() {
