@@ -107,7 +107,11 @@ final class ConnectionRecord {
             worker.telemetry.socketClosed(direction)
             if flag != .none { series.failed(flag) }
         } else {
-            worker.telemetry.metrics.series(for: labels).failed(flag)
+            // One that failed before it was open counts as opened and closed too, as peers count.
+            let series = worker.telemetry.metrics.series(for: labels)
+            series.opened()
+            series.closed()
+            if flag != .none { series.failed(flag) }
         }
         worker.telemetry.log.access(self.line(.complete, flag: flag, error: error))
     }
