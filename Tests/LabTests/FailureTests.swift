@@ -70,10 +70,12 @@ import Testing
             account: "heir",
             runs: Programs.server
         )
-        try lab.apply(heir.replacingOccurrences(
-            of: "spec:\n",
-            with: "status: {podIPs: [{ip: \(far)}]}\nspec:\n"
-        ))
+        try lab.apply(
+            heir.replacingOccurrences(
+                of: "spec:\n",
+                with: "status: {podIPs: [{ip: \(far)}]}\nspec:\n"
+            )
+        )
         #expect(try lab.address("mesh/heir") == far)
         try lab.eventually("the heir serves under its own name", within: 20) {
             try lab.load("mesh/client", far, 7001, seconds: 0.3).bad == 0
