@@ -250,6 +250,19 @@ import Testing
         #expect(try eventually { try reaches("10.244.1.44") })
     }
 
+    @Test func `reaches a node that was made anew at once`() throws {
+        try up()
+        defer { lab.end() }
+        #expect(try reaches("10.244.1.44"))
+        #expect(try reaches("fd00:10:244:1::66"))
+        #expect(try lab.run("delete", "node", "two").exitCode == 0)
+        #expect(try !reaches("10.244.1.44"))
+        let again = try lab.start(["apply", "-"], input: Self.objects(marker)).wait()
+        #expect(again.exitCode == 0, "\(again.errors)")
+        #expect(try reaches("10.244.1.44"))
+        #expect(try reaches("fd00:10:244:1::66"))
+    }
+
     @Test func `shows each packet between nodes once`() throws {
         try up()
         defer { lab.end() }
