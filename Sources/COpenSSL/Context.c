@@ -172,6 +172,7 @@ SSL_CTX *ambit_context_make(int server, X509_STORE *trust) {
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
     SSL_CTX_set_cert_verify_callback(context, ambit_session_verify, NULL);
     SSL_CTX_set1_cert_store(context, trust);
+    SSL_CTX_set_keylog_callback(context, ambit_session_keylog);
     if (ok) return context;
     SSL_CTX_free(context);
     return NULL;
@@ -197,21 +198,33 @@ int ambit_context_is_post_quantum(SSL_CTX *context) {
     return found;
 }
 
+static char keeps_records; // its address is the mark
+void ambit_context_keep_records(SSL_CTX *context) {
+    SSL_CTX_set_app_data(context, &keeps_records);
+}
+int ambit_context_keeps_records(SSL_CTX *context) {
+    return SSL_CTX_get_app_data(context) == &keeps_records;
+}
+
 static int accept_any(X509_STORE_CTX *store, void *unused) {
     (void)store, (void)unused;
     return 1;
 }
 
 int ambit_context_loosen(SSL_CTX *context, int version, const uint8_t *alpn, unsigned alpn_length,
-                         const char *groups) {
+                         const char *groups, const char *suites) {
     ERR_clear_error();
     SSL_CTX_set_cert_verify_callback(context, accept_any, NULL);
-    SSL_CTX_set_client_hello_cb(context, NULL, NULL);
-    SSL_CTX_set_alpn_select_cb(context, NULL, NULL);
+    if (alpn_length == 0) {
+        SSL_CTX_set_client_hello_cb(context, NULL, NULL);
+        SSL_CTX_set_alpn_select_cb(context, NULL, NULL);
+    }
     SSL_CTX_clear_options(context, SSL_OP_NO_TICKET);
+    SSL_CTX_set_num_tickets(context, 2);
     if (version != 0 && (SSL_CTX_set_min_proto_version(context, version) != 1 ||
                          SSL_CTX_set_max_proto_version(context, version) != 1))
         return 0;
     if (SSL_CTX_set_alpn_protos(context, alpn, alpn_length) != 0) return 0;
+    if (suites != NULL && SSL_CTX_set_ciphersuites(context, suites) != 1) return 0;
     return groups == NULL || SSL_CTX_set1_groups_list(context, groups) == 1;
 }

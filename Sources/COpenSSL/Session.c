@@ -1,4 +1,5 @@
-// Sessions: libssl between a borrowed window of ciphertext and a growable output.
+// Sessions: libssl between a borrowed window of ciphertext and a growable output for the handshake,
+// then our own record layer.
 #include "COpenSSL.h"
 
 #include <openssl/bio.h>
@@ -7,15 +8,26 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 #include <openssl/x509_vfy.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "Records.h"
 #include "Session.h"
 
-enum { record_bytes_max = 16384, record_overhead_max = 64, output_room_first = 64 * 1024 };
+enum { record_bytes_max = 16384, record_overhead_max = 64 };
+
+typedef struct {
+    uint8_t bytes[ambit_secret_bytes_max];
+    size_t length; // 0 while unknown
+} traffic_secret;
 
 struct ambit_session {
-    SSL *ssl;
+    SSL *ssl;               // NULL once `records` took over
+    ambit_records *records; // NULL during the handshake
+    traffic_secret client_secret;
+    traffic_secret server_secret;
+    const char *version, *cipher, *group; // of the context's or the library's memory
     const uint8_t *window; // not owned
     size_t window_length;
     ambit_output *output; // not owned, set during a call
@@ -30,29 +42,6 @@ struct ambit_session {
     int judged_bad;
     ambit_failure failure;
 };
-
-// MARK: output
-
-int ambit_output_reserve(ambit_output *output, size_t more) {
-    if (more > output->room_max || output->used > output->room_max - more) return 0;
-    size_t needed = output->used + more;
-    if (needed <= output->room) return 1;
-    size_t room = output->room < output_room_first ? output_room_first : output->room * 2;
-    if (room < needed) room = needed;
-    if (room > output->room_max) room = output->room_max;
-    uint8_t *bytes = realloc(output->bytes, room);
-    if (bytes == NULL) return 0;
-    output->bytes = bytes;
-    output->room = room;
-    return 1;
-}
-
-void ambit_output_free(ambit_output *output) {
-    free(output->bytes);
-    output->bytes = NULL;
-    output->used = 0;
-    output->room = 0;
-}
 
 // MARK: the BIO
 
@@ -133,6 +122,8 @@ ambit_session *ambit_session_make(SSL_CTX *context, int server, ambit_judge judg
 void ambit_session_free(ambit_session *session) {
     if (session == NULL) return;
     SSL_free(session->ssl);
+    ambit_records_free(session->records);
+    OPENSSL_cleanse(session, sizeof *session);
     free(session);
 }
 
@@ -166,6 +157,70 @@ int ambit_session_verify(X509_STORE_CTX *store, void *unused) {
         return 0;
     }
     return 1;
+}
+
+// MARK: taking over from libssl
+
+static int hex_digit(char c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+    return -1;
+}
+
+// The line is LABEL CLIENT-RANDOM SECRET, in hexadecimal.
+void ambit_session_keylog(const SSL *ssl, const char *line) {
+    ambit_session *session = SSL_get_app_data(ssl);
+    const char *end = strchr(line, ' ');
+    if (session == NULL || end == NULL) return;
+    traffic_secret *secret = NULL;
+    size_t label = (size_t)(end - line);
+    if (label == 23 && memcmp(line, "CLIENT_TRAFFIC_SECRET_0", label) == 0)
+        secret = &session->client_secret;
+    if (label == 23 && memcmp(line, "SERVER_TRAFFIC_SECRET_0", label) == 0)
+        secret = &session->server_secret;
+    const char *hex = strchr(end + 1, ' ');
+    if (secret == NULL || hex == NULL) return;
+    secret->length = 0;
+    for (hex++; hex_digit(hex[0]) >= 0 && hex_digit(hex[1]) >= 0; hex += 2) {
+        if (secret->length == sizeof secret->bytes) return;
+        secret->bytes[secret->length++] =
+            (uint8_t)(hex_digit(hex[0]) << 4 | hex_digit(hex[1]));
+    }
+}
+
+static size_t secret_bytes(const SSL *ssl) {
+    switch (SSL_CIPHER_get_id(SSL_get_current_cipher(ssl))) {
+    case TLS1_3_CK_AES_128_GCM_SHA256: return 32;
+    case TLS1_3_CK_AES_256_GCM_SHA384: return 48;
+    default: return 0;
+    }
+}
+
+// Right after the handshake neither side has used its application keys, and libssl, which reads
+// record by record, holds nothing back: sequence numbers begin at 0. Where that is in doubt, or
+// smaller records were agreed on, the session stays with libssl.
+static void take_over(ambit_session *session) {
+    SSL *ssl = session->ssl;
+    session->version = SSL_get_version(ssl);
+    session->cipher = SSL_get_cipher_name(ssl);
+    const char *group = SSL_group_to_name(ssl, (int)SSL_get_negotiated_group(ssl));
+    session->group = group != NULL ? group : "";
+    uint8_t fragment = SSL_SESSION_get_max_fragment_length(SSL_get_session(ssl));
+    size_t length = secret_bytes(ssl);
+    const traffic_secret *client = &session->client_secret, *server = &session->server_secret;
+    if (length != 0 && client->length == length && server->length == length &&
+        SSL_has_pending(ssl) == 0 && !SSL_session_reused(ssl) &&
+        !(session->server && SSL_get_num_tickets(ssl) != 0) && // they go out under the new keys
+        !(fragment >= 1 && fragment <= 4) && !ambit_context_keeps_records(SSL_get_SSL_CTX(ssl)))
+        session->records = ambit_records_make((session->server ? server : client)->bytes,
+                                              (session->server ? client : server)->bytes, length,
+                                              session->server);
+    OPENSSL_cleanse(&session->client_secret, sizeof session->client_secret);
+    OPENSSL_cleanse(&session->server_secret, sizeof session->server_secret);
+    if (session->records == NULL) return;
+    SSL_free(ssl);
+    session->ssl = NULL;
 }
 
 // MARK: failing
@@ -218,49 +273,6 @@ void ambit_session_failure(const ambit_session *session, ambit_failure *failure)
     *failure = session->failure;
 }
 
-const char *ambit_verify_text(int verify_error) {
-    return X509_verify_cert_error_string(verify_error);
-}
-
-// In the order of TrustFault: other, expired, notYetValid, unknownIssuer, selfSigned, badSignature,
-// badAuthority, tooLong, wrongPurpose, nameConstraint, weak, revoked, malformed.
-int ambit_verify_fault(int verify_error) {
-    switch (verify_error) {
-    case X509_V_ERR_CERT_HAS_EXPIRED: return 1;
-    case X509_V_ERR_CERT_NOT_YET_VALID: return 2;
-    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
-    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
-    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN: return 3;
-    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT: return 4;
-    case X509_V_ERR_CERT_SIGNATURE_FAILURE:
-    case X509_V_ERR_UNABLE_TO_DECRYPT_CERT_SIGNATURE: return 5;
-    case X509_V_ERR_INVALID_CA:
-    case X509_V_ERR_KEYUSAGE_NO_CERTSIGN:
-    case X509_V_ERR_NO_ISSUER_PUBLIC_KEY: return 6;
-    case X509_V_ERR_CERT_CHAIN_TOO_LONG:
-    case X509_V_ERR_PATH_LENGTH_EXCEEDED: return 7;
-    case X509_V_ERR_INVALID_PURPOSE:
-    case X509_V_ERR_CERT_UNTRUSTED: return 8;
-    case X509_V_ERR_PERMITTED_VIOLATION:
-    case X509_V_ERR_EXCLUDED_VIOLATION:
-    case X509_V_ERR_SUBTREE_MINMAX:
-    case X509_V_ERR_UNSUPPORTED_CONSTRAINT_TYPE:
-    case X509_V_ERR_UNSUPPORTED_CONSTRAINT_SYNTAX:
-    case X509_V_ERR_UNSUPPORTED_NAME_SYNTAX: return 9;
-    case X509_V_ERR_EE_KEY_TOO_SMALL:
-    case X509_V_ERR_CA_KEY_TOO_SMALL:
-    case X509_V_ERR_CA_MD_TOO_WEAK:
-    case X509_V_ERR_EC_KEY_EXPLICIT_PARAMS: return 10;
-    case X509_V_ERR_CERT_REVOKED: return 11;
-    case X509_V_ERR_INVALID_EXTENSION:
-    case X509_V_ERR_UNHANDLED_CRITICAL_EXTENSION: return 12;
-    default: return 0;
-    }
-}
-
-const char *ambit_alert_text(int alert) { return SSL_alert_desc_string_long(alert); }
-
 // MARK: reading and writing
 
 void ambit_session_feed(ambit_session *session, const void *bytes, size_t length) {
@@ -285,12 +297,31 @@ static int go_on_with_handshake(ambit_session *session) {
             return AMBIT_FAILED;
         }
         session->is_done = 1;
+        take_over(session);
         return AMBIT_HANDSHAKE_DONE;
     }
     if (!session->output_is_full &&
         SSL_get_error(session->ssl, result) == SSL_ERROR_WANT_READ)
         return AMBIT_NEED_MORE;
     fail(session);
+    return AMBIT_FAILED;
+}
+
+static int read_records(ambit_session *session, void *bytes, size_t room, size_t *got,
+                        ambit_output *output) {
+    ambit_records_result result =
+        ambit_records_read(session->records, &session->window, &session->window_length, bytes,
+                           room, got, output);
+    if (result.outcome == AMBIT_CLOSED) session->window_length = 0;
+    if (result.outcome != AMBIT_FAILED) return result.outcome;
+    session->output_is_full = result.output_full;
+    fail(session);
+    if (result.alert >= 0) {
+        session->failure.kind = AMBIT_FAILURE_ALERT;
+        session->failure.alert = result.alert;
+    } else if (result.text != NULL) {
+        snprintf(session->failure.text, sizeof session->failure.text, "%s", result.text);
+    }
     return AMBIT_FAILED;
 }
 
@@ -307,6 +338,11 @@ int ambit_session_read(ambit_session *session, void *owner, void *bytes, size_t 
         session->owner = NULL;
         session->output = NULL;
         return outcome;
+    }
+    if (session->records != NULL) {
+        session->output = NULL;
+        outcome = read_records(session, bytes, room, got, output);
+        return *got > 0 ? AMBIT_BYTES : outcome;
     }
     while (*got < room) {
         size_t count = 0;
@@ -336,6 +372,13 @@ int ambit_session_write(ambit_session *session, const void *bytes, size_t length
     if (session->is_failed) return 0;
     if (length == 0) return 1;
     ERR_clear_error();
+    if (session->records != NULL) {
+        int outcome = ambit_records_write(session->records, bytes, length, output);
+        if (outcome == 1) return 1;
+        session->output_is_full = outcome < 0;
+        fail(session);
+        return 0;
+    }
     // Room for the whole batch at once, so that libssl never stops half-way.
     size_t records = length / record_bytes_max + 2;
     if (!ambit_output_reserve(output, length + records * record_overhead_max)) {
@@ -355,6 +398,10 @@ int ambit_session_write(ambit_session *session, const void *bytes, size_t length
 void ambit_session_close(ambit_session *session, ambit_output *output) {
     if (session->is_failed || !session->is_done) return;
     ERR_clear_error();
+    if (session->records != NULL) {
+        ambit_records_close(session->records, output);
+        return;
+    }
     session->output = output;
     SSL_shutdown(session->ssl);
     session->output = NULL;
@@ -364,20 +411,27 @@ void ambit_session_close(ambit_session *session, ambit_output *output) {
 // MARK: facts
 
 const char *ambit_session_version(const ambit_session *session) {
-    return session->is_done ? SSL_get_version(session->ssl) : "";
+    return session->is_done ? session->version : "";
 }
 const char *ambit_session_cipher(const ambit_session *session) {
-    return session->is_done ? SSL_get_cipher_name(session->ssl) : "";
+    return session->is_done ? session->cipher : "";
 }
 const char *ambit_session_group(const ambit_session *session) {
-    if (!session->is_done) return "";
-    const char *name =
-        SSL_group_to_name(session->ssl, (int)SSL_get_negotiated_group(session->ssl));
-    return name != NULL ? name : "";
+    return session->is_done ? session->group : "";
+}
+int ambit_session_has_own_records(const ambit_session *session) {
+    return session->records != NULL;
 }
 int ambit_session_was_resumed(const ambit_session *session) {
-    return SSL_session_reused(session->ssl);
+    return session->ssl != NULL && SSL_session_reused(session->ssl);
 }
-int ambit_session_update_keys(ambit_session *session) {
-    return SSL_key_update(session->ssl, SSL_KEY_UPDATE_REQUESTED);
+int ambit_session_update_keys(ambit_session *session, ambit_output *output) {
+    if (session->is_failed || !session->is_done) return 0;
+    ERR_clear_error();
+    if (session->records != NULL) return ambit_records_update_keys(session->records, output);
+    session->output = output;
+    int ok = SSL_key_update(session->ssl, SSL_KEY_UPDATE_REQUESTED) == 1 &&
+             SSL_do_handshake(session->ssl) == 1;
+    session->output = NULL;
+    return ok;
 }

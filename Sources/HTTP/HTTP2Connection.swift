@@ -30,7 +30,9 @@ package struct HTTP2Connection: ~Copyable {
     /// The window both sides begin with, of streams and of the connection: RFC 9113 §6.9.2.
     static let defaultWindow: Int32 = 65_535
 
+    /// The side this machine plays.
     package let role: HTTP2Role
+    /// What the peer may make this machine hold and do.
     package let limits: HTTP2Limits
 
     // Input.

@@ -1,5 +1,6 @@
 /// An error code of RFC 9113 §7; peers may send values without a name.
 package struct HTTP2ErrorCode: Hashable, Sendable, CustomStringConvertible {
+    /// The value on the wire.
     package let rawValue: UInt32
 
     /// Takes any value from the wire.
@@ -7,19 +8,33 @@ package struct HTTP2ErrorCode: Hashable, Sendable, CustomStringConvertible {
         self.rawValue = rawValue
     }
 
+    /// Nothing went wrong.
     package static let noError = Self(rawValue: 0x0)
+    /// A rule without a code of its own was broken.
     package static let protocolError = Self(rawValue: 0x1)
+    /// The sender's own fault.
     package static let internalError = Self(rawValue: 0x2)
+    /// A window was exceeded or overflowed.
     package static let flowControlError = Self(rawValue: 0x3)
+    /// SETTINGS were not acknowledged in time.
     package static let settingsTimeout = Self(rawValue: 0x4)
+    /// A frame came for a half that had ended.
     package static let streamClosed = Self(rawValue: 0x5)
+    /// A frame had a wrong size.
     package static let frameSizeError = Self(rawValue: 0x6)
+    /// The stream was not acted on and may be tried again.
     package static let refusedStream = Self(rawValue: 0x7)
+    /// The stream is no longer wanted.
     package static let cancel = Self(rawValue: 0x8)
+    /// A header block could not be decoded.
     package static let compressionError = Self(rawValue: 0x9)
+    /// The connection behind a CONNECT broke.
     package static let connectError = Self(rawValue: 0xA)
+    /// The peer asks for more than it may.
     package static let enhanceYourCalm = Self(rawValue: 0xB)
+    /// TLS does not meet RFC 9113 §9.2.
     package static let inadequateSecurity = Self(rawValue: 0xC)
+    /// The request must be made over HTTP/1.1.
     package static let http11Required = Self(rawValue: 0xD)
 
     private static let names = [
@@ -37,6 +52,7 @@ package struct HTTP2ErrorCode: Hashable, Sendable, CustomStringConvertible {
 
 /// Why a connection had to end: the code its GOAWAY carries and the rule that was broken.
 package struct HTTP2Failure: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The code of the GOAWAY.
     package let code: HTTP2ErrorCode
     /// What the peer did, in words, without any bytes of the peer.
     package let reason: String

@@ -1,6 +1,8 @@
 /// How often something may happen: `burst` at once, then `perSecond`.
 package struct HTTP2Budget: Sendable, Equatable {
+    /// How many times at once.
     package var burst: UInt32
+    /// How many more times each second.
     package var perSecond: UInt32
 
     /// Makes a budget.

@@ -87,6 +87,11 @@ package final class CertificateStore: Sendable {
         held.read { $0.credentials[identity] }
     }
 
+    /// Why nothing is held for an identity, or why its renewal failed; nil while all is well.
+    package func reason(_ identity: SPIFFEID) -> String? {
+        held.read { $0.reasons[identity] }
+    }
+
     /// Ends the threads once their fetches are through; what was handed out stays valid.
     package func stop() {
         held.change { $0.isStopped = true }
@@ -94,24 +99,31 @@ package final class CertificateStore: Sendable {
 
     /// The state of every identity, for the admin page, in order.
     package func states() -> [CertificateState] {
-        held.read { held in
+        // Only references are taken under the lock, which workers meet too.
+        let all = held.read { held in
             held.schedule.identities.map { identity in
-                let outlook = held.schedule.outlook(identity)
-                return CertificateState(
-                    identity: identity,
-                    credentials: held.credentials[identity],
-                    reason: held.reasons[identity],
-                    failures: outlook?.failures ?? 0,
-                    nextAttemptSeconds: (outlook?.dueAt ?? 0) / CertificateSchedule.second
+                (
+                    identity, held.credentials[identity], held.reasons[identity],
+                    held.schedule.outlook(identity)
                 )
             }
-            .sorted { $0.identity.description < $1.identity.description }
         }
+        let states = all.map { identity, credentials, reason, outlook in
+            CertificateState(
+                identity: identity,
+                credentials: credentials,
+                reason: reason,
+                failures: outlook?.failures ?? 0,
+                nextAttemptSeconds: (outlook?.dueAt ?? 0) / CertificateSchedule.second
+            )
+        }
+        return states.sorted { $0.identity.description < $1.identity.description }
     }
 
     /// The roots trusted now, for the admin page.
     package func trustedRoots() -> [CertificateSummary] {
-        held.read { $0.trust?.roots.map(CertificateSummary.init) ?? [] }
+        let trust = held.read { $0.trust }
+        return trust?.roots.map(CertificateSummary.init) ?? []
     }
 
     // MARK: the threads
@@ -142,14 +154,8 @@ package final class CertificateStore: Sendable {
         }
     }
 
-    private struct Fetched {
-        let key: PrivateKey
-        let chain: CertificateChain
-        let trust: TrustBundle
-    }
-
-    /// Makes a key and has it certified; no lock is held.
-    private func fetch(_ identity: SPIFFEID) -> Result<Fetched, CertificateSourceError> {
+    /// Makes a key and has it certified, and checks the answer; no lock is held.
+    private func fetch(_ identity: SPIFFEID) -> Result<Credentials, CertificateSourceError> {
         do {
             let key = try PrivateKey()
             let name = try PeerIdentity(uri: identity.description)
@@ -159,9 +165,7 @@ package final class CertificateStore: Sendable {
                 identity: identity,
                 lifetimeSeconds: settings.lifetimeSeconds
             )
-            let chain = try CertificateChain(pem: issued.chain)
-            let trust = try TrustBundle(pem: issued.roots)
-            return .success(Fetched(key: key, chain: chain, trust: trust))
+            return .success(try Self.credentials(identity, key, issued, now: settings.now()))
         } catch let error as CertificateSourceError {
             return .failure(error)
         } catch {
@@ -169,29 +173,35 @@ package final class CertificateStore: Sendable {
         }
     }
 
+    private static func credentials(
+        _ identity: SPIFFEID,
+        _ key: PrivateKey,
+        _ issued: IssuedCertificate,
+        now: Int64
+    ) throws(CertificateSourceError) -> Credentials {
+        do {
+            return try Credentials(
+                identity: identity,
+                key: key,
+                chain: try CertificateChain(pem: issued.chain),
+                trust: try TrustBundle(pem: issued.roots),
+                nowSeconds: now / CertificateSchedule.second
+            )
+        } catch {
+            throw CertificateSourceError("the source's certificate is no good: \(error)")
+        }
+    }
+
     // MARK: under the lock
 
     private func settle(
         _ identity: SPIFFEID,
-        _ outcome: Result<Fetched, CertificateSourceError>,
+        _ outcome: Result<Credentials, CertificateSourceError>,
         _ held: inout Held
     ) {
-        let now = settings.now()
         switch outcome {
-        case .failure(let error): fail(identity, error.reason, now: now, &held)
-        case .success(let fetched):
-            do throws(TLSError) {
-                let credentials = try Credentials(
-                    identity: identity,
-                    key: fetched.key,
-                    chain: fetched.chain,
-                    trust: fetched.trust,
-                    nowSeconds: now / CertificateSchedule.second
-                )
-                accept(credentials, now: now, &held)
-            } catch {
-                fail(identity, "the source's certificate is no good: \(error)", now: now, &held)
-            }
+        case .success(let credentials): accept(credentials, now: settings.now(), &held)
+        case .failure(let error): fail(identity, error.reason, now: settings.now(), &held)
         }
     }
 

@@ -107,11 +107,12 @@ package struct CertificateTemplate: Sendable {
     }
 }
 
-private func withOptionalText(
+/// Lends a text to C, or NULL for none.
+func withOptionalText<Result>(
     _ text: String?,
-    _ body: (UnsafePointer<CChar>?) -> OpaquePointer?
-) -> OpaquePointer? {
-    guard let text else { return unsafe body(nil) }
+    _ body: (UnsafePointer<CChar>?) -> Result
+) -> Result {
+    guard let text else { return body(nil) }
     return unsafe text.withCString { unsafe body($0) }
 }
 

@@ -70,26 +70,33 @@ package final class TLSContext: @unchecked Sendable {
     deinit {
         unsafe ambit_context_free(handle)
     }
+}
 
+// MARK: for tests
+
+extension TLSContext {
     /// Makes this context break the rules, so that tests see what honest peers say to it.
     ///
     /// Call before the first session. It accepts any peer; `version` is 0x0303 or 0x0304, `alpn`
-    /// the names to offer, `groups` OpenSSL's names of groups.
-    package func loosen(version: Int32 = 0, alpn: [String] = [], groups: String? = nil) -> Bool {
+    /// the names to offer, `groups` and `suites` OpenSSL's names.
+    package func loosen(
+        version: Int32 = 0,
+        alpn: [String] = [],
+        groups: String? = nil,
+        suites: String? = nil
+    ) -> Bool {
         let wire = alpn.flatMap { [UInt8(truncatingIfNeeded: $0.utf8.count)] + Array($0.utf8) }
-        return unsafe wire.withUnsafeBufferPointer { bytes in
-            let length = UInt32(truncatingIfNeeded: bytes.count)
-            guard let groups else {
-                return unsafe ambit_context_loosen(handle, version, bytes.baseAddress, length, nil)
+        let length = UInt32(truncatingIfNeeded: wire.count)
+        return unsafe withOptionalText(groups) { groups in
+            unsafe withOptionalText(suites) { suites in
+                unsafe ambit_context_loosen(handle, version, wire, length, groups, suites)
             }
-            return unsafe ambit_context_loosen(
-                handle,
-                version,
-                bytes.baseAddress,
-                length,
-                groups
-            )
         } == 1
+    }
+
+    /// Makes its sessions keep libssl's record layer, to be compared with ours.
+    package func keepLibraryRecords() {
+        unsafe ambit_context_keep_records(handle)
     }
 }
 

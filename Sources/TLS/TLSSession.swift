@@ -18,7 +18,7 @@ package enum ReadOutcome: Sendable {
 ///
 /// Belongs to one thread. A client's first `read` makes the ClientHello. What is to be sent is
 /// appended to the output given with each call, by reads too (handshake, key updates, alerts), so
-/// send it after every call, also after a failure. An idle session holds no record buffers.
+/// send it after every call, also after a failure. Once established it needs about 3 KB.
 @safe
 package final class TLSSession {
     private let handle: OpaquePointer
@@ -66,6 +66,7 @@ package final class TLSSession {
         into plaintext: UnsafeMutableRawBufferPointer,
         output: OutputBuffer
     ) -> ReadOutcome {
+        precondition(unsafe !plaintext.isEmpty, "reading into nothing")
         var got = 0
         let owner = unsafe Unmanaged.passUnretained(self).toOpaque()
         let outcome = unsafe ambit_session_read(
@@ -106,9 +107,11 @@ package final class TLSSession {
         unsafe ambit_session_close(handle, output.output)
     }
 
-    /// Asks both sides to change traffic keys with the next write.
-    package func updateKeys() -> Bool {
-        unsafe isEstablished && ambit_session_update_keys(handle) == 1
+    /// Changes our traffic keys and asks the peer to change its own.
+    ///
+    /// Not needed in use: keys change by themselves long before they wear out.
+    package func updateKeys(output: OutputBuffer) -> Bool {
+        unsafe ambit_session_update_keys(handle, output.output) == 1
     }
 
     /// What was agreed on, by OpenSSL's names; empty before the handshake is done.
@@ -119,6 +122,12 @@ package final class TLSSession {
             String(cString: ambit_session_group(handle))
         )
     }
+
+    /// Whether records are ours after the handshake, and no more libssl's.
+    package var hasOwnRecords: Bool { unsafe ambit_session_has_own_records(handle) == 1 }
+
+    /// Bytes of the process's C heap in use, for tests of what a session costs.
+    package static var heapBytesInUse: Int { ambit_heap_used() }
 
     /// Whether the session went on from an earlier one, which must never be.
     package var wasResumed: Bool { unsafe ambit_session_was_resumed(handle) == 1 }

@@ -5,13 +5,21 @@ package import Mesh
 ///
 /// Values are printable ASCII of at most `valueBytesMax` bytes; an empty value means absent.
 package struct Baggage: Sendable, Hashable {
+    /// The cluster's identifier.
     package var cluster = ""
+    /// The workload's namespace.
     package var namespace = ""
+    /// What owns the workload; nil exactly when `workloadName` is empty.
     package var workloadKind: Workload.Kind?
+    /// The owner's name.
     package var workloadName = ""
+    /// The canonical service.
     package var canonicalName = ""
+    /// The canonical revision.
     package var canonicalRevision = ""
+    /// The region of the workload's node.
     package var region = ""
+    /// The zone of the workload's node.
     package var zone = ""
 
     /// The longest value that is kept: a DNS name.
@@ -26,7 +34,7 @@ package struct Baggage: Sendable, Hashable {
     package init(_ workload: Workload) {
         cluster = workload.clusterID
         namespace = workload.namespace
-        workloadKind = workload.kind
+        workloadKind = workload.workloadName.isEmpty ? nil : workload.kind
         workloadName = workload.workloadName
         canonicalName = workload.canonicalName
         canonicalRevision = workload.canonicalRevision

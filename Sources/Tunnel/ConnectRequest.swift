@@ -45,11 +45,13 @@ package struct ConnectRequest: Sendable, Equatable {
         }
     }
 
+    /// Where to connect.
     package var authority: Authority
     /// Who calls, as the peer describes it.
     package var baggage = Baggage()
     /// The client the peer forwards for, and the service it dialled.
     package var forwarded: Forwarded?
+    /// The trace the connection belongs to.
     package var traceparent: TraceParent?
     /// The network the call comes from, on requests through a gateway only.
     package var network: String?

@@ -127,10 +127,12 @@ int ambit_context_identity(struct ssl_ctx_st *context, struct evp_pkey_st *key,
 // 1 when the context offers X25519MLKEM768.
 int ambit_context_is_post_quantum(struct ssl_ctx_st *context);
 // For tests of what the other side refuses: protocol versions (0x0303, 0x0304; 0 leaves it),
-// ALPN in wire form (length 0 removes it), groups (NULL leaves them), no verification of the
-// peer, and resumption allowed.
+// ALPN in wire form (length 0 removes it), groups and cipher suites (NULL leaves them), no
+// verification of the peer, and tickets given.
 int ambit_context_loosen(struct ssl_ctx_st *context, int version, const uint8_t *alpn,
-                         unsigned alpn_length, const char *groups);
+                         unsigned alpn_length, const char *groups, const char *suites);
+// For tests: its sessions keep libssl's record layer after the handshake.
+void ambit_context_keep_records(struct ssl_ctx_st *context);
 
 // MARK: sessions
 
@@ -144,6 +146,8 @@ typedef struct {
 // Makes room for `more` bytes; 0 when that passes room_max or memory is out.
 int ambit_output_reserve(ambit_output *output, size_t more);
 void ambit_output_free(ambit_output *output);
+// Bytes of the C heap in use, for tests of what a session costs (mallinfo2 is not in Glibc's module).
+size_t ambit_heap_used(void);
 
 typedef struct ambit_session ambit_session;
 // Asked once per handshake, after the chain was found good: 1 accepts the leaf's identity.
@@ -200,7 +204,8 @@ const char *ambit_alert_text(int alert);
 const char *ambit_session_version(const ambit_session *session);
 const char *ambit_session_cipher(const ambit_session *session);
 const char *ambit_session_group(const ambit_session *session);
+int ambit_session_has_own_records(const ambit_session *session);
 int ambit_session_was_resumed(const ambit_session *session);
-// Asks for new traffic keys on the next write, for tests.
-int ambit_session_update_keys(ambit_session *session);
+// Changes our traffic keys and asks the peer to change its own.
+int ambit_session_update_keys(ambit_session *session, ambit_output *output);
 #endif

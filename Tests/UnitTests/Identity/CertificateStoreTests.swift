@@ -1,6 +1,7 @@
 import Glibc
 import Identity
 import Mesh
+import Reactor
 import Synchronization
 import TLS
 import Testing
@@ -77,11 +78,12 @@ struct ScriptedSource: CertificateSource {
 
 /// Waits until a condition holds, ten seconds at most.
 func eventually(_ condition: () -> Bool) -> Bool {
-    for _ in 0..<5000 {
-        if condition() { return true }
-        usleep(2000)
+    let looks = Monitor(0)
+    return looks.wait { count in
+        if condition() { return .done(true) }
+        count += 1
+        return count > 5000 ? .done(false) : .wait(milliseconds: 2)
     }
-    return condition()
 }
 
 @Suite struct `A certificate store` {
@@ -221,9 +223,9 @@ func eventually(_ condition: () -> Bool) -> Bool {
     @Test func `fetches on demand before a long queue of prefetches`() throws {
         let signer = try signer()
         let order = Mutex<[SPIFFEID]>([])
-        let isOpen = Atomic<Bool>(false)
+        let gate = Monitor(false)
         let source = ScriptedSource { request, identity, lifetime in
-            while !isOpen.load(ordering: .acquiring) { usleep(1000) }
+            gate.wait { $0 ? .done(()) : .wait(milliseconds: 10_000) }
             order.withLock { $0.append(identity) }
             return Result { () throws(CertificateSourceError) in
                 try signer.certify(
@@ -240,7 +242,7 @@ func eventually(_ condition: () -> Bool) -> Bool {
         }
         store.want(Set(many))
         store.request(web)
-        isOpen.store(true, ordering: .releasing)
+        gate.change { $0 = true }
         #expect(eventually { order.withLock { $0.count == 51 } })
         let place = order.withLock { $0.firstIndex(of: web) ?? 51 }
         // Two prefetches may have begun before the request, and two more beside it.

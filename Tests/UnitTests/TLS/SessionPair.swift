@@ -9,7 +9,9 @@ enum Fixture {
     static let authority = root()
 
     static func identity(_ uri: String) -> PeerIdentity {
-        guard let identity = try? PeerIdentity(uri: uri) else { fatalError("not an id: \(uri)") }
+        guard let identity = try? PeerIdentity(uri: uri) else {
+            preconditionFailure("not an id: \(uri)")
+        }
         return identity
     }
 
@@ -21,7 +23,7 @@ enum Fixture {
                 notAfter: now + 86400
             )
         } catch {
-            fatalError("\(error)")
+            preconditionFailure("\(error)")
         }
     }
 
@@ -92,9 +94,25 @@ final class SessionPair {
         return error
     }
 
+    func updateKeys(fromServer: Bool) -> Bool {
+        let ok = (fromServer ? server : client).updateKeys(output: output)
+        flush(fromServer: fromServer)
+        return ok
+    }
+
     func close(fromServer: Bool) {
         (fromServer ? server : client).close(output: output)
         flush(fromServer: fromServer)
+    }
+
+    /// Forgets what was received and gives back what the test itself holds.
+    func release() {
+        wire = []
+        clientReceived = []
+        serverReceived = []
+        toServer = []
+        toClient = []
+        output.release()
     }
 
     func receive(_ bytes: [UInt8], isServer: Bool) {
@@ -129,6 +147,16 @@ final class SessionPair {
             clientError = clientError ?? failure
         }
         flush(fromServer: isServer)
+    }
+
+    func takeToServer() -> [UInt8] {
+        defer { toServer = [] }
+        return toServer
+    }
+
+    func takeToClient() -> [UInt8] {
+        defer { toClient = [] }
+        return toClient
     }
 
     private func take(_ bytes: inout [UInt8]) -> [UInt8] {
