@@ -66,7 +66,7 @@ let package = Package(
         module("Telemetry", ["JSON", "Mesh", "CLinux"]),
 
         // The stages that touch the world, and the node that orders them.
-        module("Capture", ["CNetfilter", "Mesh", "Netlink", "Reactor"]),
+        module("Capture", ["CLinux", "CNetfilter", "Mesh", "Netlink", "Reactor"]),
         module("Identity", ["Mesh", "Reactor", "TLS"]),
         module("Tunnel", ["HTTP", "Mesh", "Reactor", "TLS"]),
         module(

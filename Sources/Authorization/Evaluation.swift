@@ -43,7 +43,10 @@ struct Evaluation {
             return .allowed(policy: record.key, rule: rule, dryRun: notes)
         }
         guard policies.groups.allSatisfy({ $0.allow.isEmpty }) else {
-            return denied("allow policies exist, but none allowed", notes)
+            // Whoever is refused wants to know by what: the first of them, by its key.
+            let key = policies.groups.lazy.flatMap { $0.allow }.first?.key
+            let reason = "allow policies exist, but none allowed"
+            return .denied(Denial(policy: key, rule: nil, reason: reason, dryRun: notes))
         }
         return .allowed(policy: nil, rule: nil, dryRun: notes)
     }

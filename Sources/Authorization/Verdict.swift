@@ -26,7 +26,9 @@ package struct Permit: ~Copyable, Sendable {
 
 /// Why policy said no.
 package struct Denial: Sendable, Equatable {
-    /// The key `ns/name` of the policy that denied; nil when none did but none allowed.
+    /// The key `ns/name` of the policy that denied, or of the first that did not allow.
+    ///
+    /// In the latter case `rule` is nil.
     package let policy: String?
     /// The index of the rule in that policy.
     package let rule: Int?

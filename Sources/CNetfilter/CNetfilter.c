@@ -5,9 +5,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 const uint16_t ambit_IFLA_IFNAME = IFLA_IFNAME, ambit_IFLA_NET_NS_FD = IFLA_NET_NS_FD,
@@ -47,6 +49,34 @@ int ambit_network_namespace(void) {
     close(home);
     errno = code;
     return made;
+}
+
+ssize_t ambit_receive_redirected(int socket, void *bytes, size_t length,
+                                 struct sockaddr_storage *source,
+                                 struct sockaddr_storage *original) {
+    struct iovec part = {bytes, length};
+    union {
+        char room[256];
+        struct cmsghdr align;
+    } control;
+    struct msghdr message = {.msg_name = source,
+                             .msg_namelen = sizeof *source,
+                             .msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = control.room,
+                             .msg_controllen = sizeof control.room};
+    memset(original, 0, sizeof *original);
+    ssize_t got = recvmsg(socket, &message, MSG_TRUNC | MSG_DONTWAIT);
+    if (got < 0) return -1;
+    for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header != NULL;
+         header = CMSG_NXTHDR(&message, header)) {
+        if (header->cmsg_level == IPPROTO_IP && header->cmsg_type == IP_ORIGDSTADDR) {
+            memcpy(original, CMSG_DATA(header), sizeof(struct sockaddr_in));
+        } else if (header->cmsg_level == IPPROTO_IPV6 && header->cmsg_type == IPV6_ORIGDSTADDR) {
+            memcpy(original, CMSG_DATA(header), sizeof(struct sockaddr_in6));
+        }
+    }
+    return got;
 }
 
 int ambit_nft_run(const char *commands, char **listing, char **message) {

@@ -1,4 +1,4 @@
-internal import CLinux
+internal import CNetfilter
 internal import Glibc
 package import Mesh
 package import Reactor
@@ -21,29 +21,22 @@ package struct NameQuery: Sendable, Hashable {
         case failed(Int32)
     }
 
-    /// Takes one datagram from `PodListeners.dnsUDP`; does not block.
-    package static func receive(
-        from listener: Int32,
-        into buffer: UnsafeMutableRawBufferPointer
-    ) -> Received {
+    /// Takes one datagram from `PodListeners.dnsUDP` into the start of `buffer`; does not block.
+    package static func receive(from listener: Int32, into buffer: inout [UInt8]) -> Received {
         var source = sockaddr_storage()
         var original = sockaddr_storage()
-        var sourceLength = socklen_t(MemoryLayout<sockaddr_storage>.size)
-        var originalLength: socklen_t = 0
-        let count = unsafe ambit_recv_original(
+        let count = unsafe ambit_receive_redirected(
             listener,
-            buffer.baseAddress,
+            &buffer,
             buffer.count,
             &source,
-            &sourceLength,
-            &original,
-            &originalLength
+            &original
         )
         guard count >= 0 else {
             let code = errno
             return code == EAGAIN || code == EINTR ? .wouldBlock : .failed(code)
         }
-        guard count <= buffer.count, originalLength > 0, let from = socketAddress(source),
+        guard count <= buffer.count, let from = socketAddress(source),
             let to = socketAddress(original)
         else { return .unusable }
         return .query(NameQuery(source: from, nameserver: to, length: count))
@@ -52,11 +45,12 @@ package struct NameQuery: Sendable, Hashable {
     /// Sends the answer from a socket of `PodSocket.nameReply` for the same nameserver.
     ///
     /// A full send buffer drops it, as the network might: the pod asks again.
-    package func reply(_ answer: UnsafeRawBufferPointer, from socket: Int32) -> Transfer {
+    @discardableResult
+    package func reply(_ answer: [UInt8], from socket: Int32) -> Transfer {
         let address = PodSocket.kernelAddress(source)
         let flags = Int32(truncatingIfNeeded: MSG_NOSIGNAL)
         let count = unsafe address.withPointer { pointer, length in
-            unsafe sendto(socket, answer.baseAddress, answer.count, flags, pointer, length)
+            unsafe sendto(socket, answer, answer.count, flags, pointer, length)
         }
         guard count < 0 else { return .bytes(count) }
         let code = errno

@@ -1,4 +1,3 @@
-internal import CLinux
 internal import Glibc
 internal import Mesh
 package import Reactor
@@ -44,13 +43,13 @@ package struct PodListeners: ~Copyable {
     }
 
     private static func listener(_ port: UInt16) throws(SystemError) -> Descriptor {
-        let socket = try bound(port, ambit_SOCK_STREAM)
+        let socket = try bound(port, SOCK_STREAM)
         try checked("listen") { listen(socket.raw, backlog) }
         return socket
     }
 
     private static func datagrams(_ port: UInt16) throws(SystemError) -> Descriptor {
-        let socket = try bound(port, ambit_SOCK_DGRAM)
+        let socket = try bound(port, SOCK_DGRAM)
         try PodSocket.set(socket.raw, Int32(IPPROTO_IP), originalDestination, 1)
         if try family(of: socket.raw) == .v6 {
             try PodSocket.set(socket.raw, Int32(IPPROTO_IPV6), originalDestination6, 1)
@@ -58,7 +57,9 @@ package struct PodListeners: ~Copyable {
         return socket
     }
 
-    private static func bound(_ port: UInt16, _ type: Int32) throws(SystemError) -> Descriptor {
+    private static func bound(_ port: UInt16, _ type: __socket_type) throws(SystemError)
+        -> Descriptor
+    {
         do throws(SystemError) {
             return try bound(port, type, .v6)
         } catch {
@@ -70,11 +71,11 @@ package struct PodListeners: ~Copyable {
 
     private static func bound(
         _ port: UInt16,
-        _ type: Int32,
+        _ type: __socket_type,
         _ family: IPAddress.Family
     ) throws(SystemError) -> Descriptor {
         let socket = try PodSocket.make(family, type, .proxy)
-        if type == ambit_SOCK_STREAM {
+        if type == SOCK_STREAM {
             // Connections of an earlier process may still hold the port.
             try PodSocket.set(socket.raw, SOL_SOCKET, SO_REUSEADDR, 1)
         }

@@ -1,4 +1,3 @@
-internal import CLinux
 internal import Glibc
 package import Mesh
 package import Reactor
@@ -33,7 +32,7 @@ package enum PodSocket {
         transparentFrom source: SocketAddress? = nil
     ) throws(SystemError) -> Descriptor {
         try namespace.run { () throws(SystemError) -> Descriptor in
-            let socket = try make(family, ambit_SOCK_STREAM, mark)
+            let socket = try make(family, SOCK_STREAM, mark)
             try set(socket.raw, Int32(IPPROTO_TCP), TCP_NODELAY, 1)
             if let source, !source.ip.isLinkLocal {
                 try bindDevice(socket.raw, "lo")
@@ -52,7 +51,7 @@ package enum PodSocket {
         to nameserver: SocketAddress
     ) throws(SystemError) -> Descriptor {
         try namespace.run { () throws(SystemError) -> Descriptor in
-            let socket = try make(nameserver.ip.family, ambit_SOCK_DGRAM, .proxy)
+            let socket = try make(nameserver.ip.family, SOCK_DGRAM, .proxy)
             let code = kernelAddress(nameserver).connect(socket.raw)
             guard code == 0 else { throw SystemError(call: "connect", code: code) }
             return socket
@@ -70,7 +69,7 @@ package enum PodSocket {
         as nameserver: SocketAddress
     ) throws(SystemError) -> Descriptor {
         try namespace.run { () throws(SystemError) -> Descriptor in
-            let socket = try make(nameserver.ip.family, ambit_SOCK_DGRAM, .proxy)
+            let socket = try make(nameserver.ip.family, SOCK_DGRAM, .proxy)
             // Other workers and a process taking over answer as the same nameserver.
             try set(socket.raw, SOL_SOCKET, SO_REUSEADDR, 1)
             try set(socket.raw, SOL_SOCKET, SO_RCVBUF, 0)
@@ -84,10 +83,11 @@ package enum PodSocket {
     /// Makes a marked, transparent socket in the calling thread's namespace.
     static func make(
         _ family: IPAddress.Family,
-        _ type: Int32,
+        _ type: __socket_type,
         _ mark: Mark
     ) throws(SystemError) -> Descriptor {
-        let kind = type | ambit_SOCK_NONBLOCK | ambit_SOCK_CLOEXEC
+        let flags = SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue
+        let kind = Int32(bitPattern: type.rawValue | flags)
         let domain = family == .v4 ? AF_INET : AF_INET6
         let raw = try checked("socket") { socket(domain, kind, 0) }
         let made = Descriptor(owning: raw)

@@ -25,8 +25,11 @@ package struct DNSMessage: Sendable, Hashable {
         package let bits: UInt16
         package init(bits: UInt16) { self.bits = bits }
 
+        /// Whether it answers, rather than asks.
         package var isResponse: Bool { bits & 0x8000 != 0 }
+        /// What kind of query it is; 0 is the ordinary one.
         package var opcode: UInt8 { UInt8(bits >> 11 & 15) }
+        /// Whether something was left out for want of room.
         package var isTruncated: Bool { bits & 0x0200 != 0 }
         /// Recursion desired and checking disabled: what a response repeats of its query.
         package var repeated: UInt16 { bits & 0x7910 }

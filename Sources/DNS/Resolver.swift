@@ -49,6 +49,7 @@ package struct Resolver: Sendable {
     /// nameserver of the cluster.
     package let ownsClusterDomain: Bool
 
+    /// Makes a resolver; the state of the mesh comes with each query.
     package init(clusterDomain: String, ownsClusterDomain: Bool = false) {
         self.clusterDomain = clusterDomain.lowercased()
         self.ownsClusterDomain = ownsClusterDomain

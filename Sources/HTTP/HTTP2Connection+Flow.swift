@@ -92,7 +92,8 @@ extension HTTP2Connection {
     mutating func changePeerWindow(to window: Int32) throws(HTTP2Failure) {
         let (difference, _) = window.subtractingReportingOverflow(peerWindow)
         peerWindow = window
-        guard difference != 0 else { return }
+        guard difference != 0, streams.count > 0 else { return }
+        haveWindowsGrown = difference > 0
         for place in streams.allPlaces where streams[place].id != 0 {
             let (changed, isOver) =
                 streams[place].sendWindow.addingReportingOverflow(difference)

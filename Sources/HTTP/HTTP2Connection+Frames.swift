@@ -66,6 +66,7 @@ extension HTTP2Connection {
         headerBlock = HeaderBlock()
         incompleteSince = nil
         orphans = []
+        haveWindowsGrown = false
         streams = StreamTable()
         unreleased = 0
     }

@@ -9,8 +9,8 @@ package enum HTTP2Role: Sendable, Hashable { case client, server }
 /// framed afterwards. Payload to send never passes through: the caller asks `sendable`, lays out
 /// nine bytes and the payload itself, and has the nine bytes filled by `writeDataHeader`.
 ///
-/// Time comes in as nanoseconds of a monotonic clock. A value belongs to one thread. What a peer can
-/// make it hold is bounded by `HTTP2Limits`.
+/// Time comes in as nanoseconds of a monotonic clock. A value belongs to one thread. `HTTP2Limits`
+/// bounds what a peer can make it hold.
 package struct HTTP2Connection: ~Copyable {
     /// What the next bytes of input are.
     enum Input {
@@ -52,7 +52,7 @@ package struct HTTP2Connection: ~Copyable {
     var streams = StreamTable()
     var closed = ClosedStreams()
     /// Client: the identifier of the next request.
-    var nextStream: UInt32 = 1
+    var nextStream: UInt32
     /// Server: the highest identifier the peer used.
     var lastPeerStream: UInt32 = 0
 
@@ -64,6 +64,8 @@ package struct HTTP2Connection: ~Copyable {
     var owed = 0
     var unreleased = 0
     var peerWindow = defaultWindow
+    /// SETTINGS gave every stream more window; not reported yet.
+    var haveWindowsGrown = false
     var peerFrameBytesMax = 16_384
     var peerHeaderListBytesMax = UInt32.max
 
@@ -92,7 +94,11 @@ package struct HTTP2Connection: ~Copyable {
     package internal(set) var incompleteSince: UInt64?
 
     /// Starts a connection; its preface and SETTINGS wait in the output.
-    package init(role: HTTP2Role, limits: HTTP2Limits, now: UInt64) {
+    ///
+    /// A client's first request opens `firstStream`, which must be odd.
+    package init(role: HTTP2Role, limits: HTTP2Limits, now: UInt64, firstStream: UInt32 = 1) {
+        precondition(firstStream & 1 == 1, "stream \(firstStream) is not a client's")
+        nextStream = firstStream
         self.role = role
         self.limits = limits
         clock = now
@@ -118,6 +124,10 @@ package struct HTTP2Connection: ~Copyable {
         clock = now
         if let stream = orphans.popLast() {
             return .reset(stream: stream, .refusedStream, byPeer: false)
+        }
+        if haveWindowsGrown {
+            haveWindowsGrown = false
+            return .writable(stream: 0)
         }
         do throws(HTTP2Failure) {
             while true {

@@ -17,7 +17,7 @@ package enum HTTP2Event: Sendable, Equatable {
     case reset(stream: UInt32, HTTP2ErrorCode, byPeer: Bool)
     /// Sending may go on: the stream's window grew, or that of all streams (`stream` 0).
     case writable(stream: UInt32)
-    /// The peer's settings took effect: any stream may go on, `peerStreamsMax` may differ.
+    /// The peer's settings took effect: `peerStreamsMax` and `payloadBytesMax` may differ.
     case settings
     /// The peer takes no streams above `lastStream`; those end with `reset` events that follow.
     case goAway(lastStream: UInt32, HTTP2ErrorCode)

@@ -37,7 +37,7 @@ package final class AdminServer {
     /// What connections read into, one after the other.
     var scratch = [UInt8](repeating: 0, count: 16_384)
     private let backend: any AdminBackend
-    private var listeners: [AdminListener] = []
+    private var acceptors: [(surface: AdminSurface, acceptor: Acceptor)] = []
     private var connections: [ObjectIdentifier: AdminConnection] = [:]
     private var outputBytes = 0
 
@@ -69,9 +69,14 @@ package final class AdminServer {
     ) throws(SystemError) {
         do throws(SystemError) {
             let socket = try Socket.listen(on: address.kernel, backlog: 128)
-            let listener = AdminListener(server: self, surface: surface, socket: socket)
-            try listener.start()
-            listeners.append(listener)
+            let acceptor = Acceptor(loop: loop, socket: socket) { [unowned self] outcome in
+                switch outcome {
+                case .connection(let descriptor): take(Descriptor(owning: descriptor), surface)
+                case .exhausted(let error): exhausted(surface, error)
+                }
+            }
+            try acceptor.start()
+            acceptors.append((surface, acceptor))
         } catch {
             let call = "listen for \(surface.rawValue) on \(address) (\(error.call))"
             throw SystemError(call: call, code: error.code)
@@ -80,7 +85,7 @@ package final class AdminServer {
 
     /// The address a surface is bound to, while it listens.
     package func address(of surface: AdminSurface) -> SocketAddress? {
-        listeners.first { $0.surface == surface }?.address
+        acceptors.first { $0.surface == surface }?.acceptor.address
     }
 
     /// Connections that are open now.
@@ -88,8 +93,8 @@ package final class AdminServer {
 
     /// Leaves new connections to another process; those that are open go on.
     package func stopListening() {
-        for listener in listeners { listener.close() }
-        listeners.removeAll()
+        for (_, acceptor) in acceptors { acceptor.close() }
+        acceptors.removeAll()
     }
 
     /// Ends everything.
@@ -99,7 +104,7 @@ package final class AdminServer {
     }
 
     /// Takes a connection, at the cost of an older one when there are too many.
-    func take(_ socket: consuming Descriptor, _ surface: AdminSurface) {
+    private func take(_ socket: consuming Descriptor, _ surface: AdminSurface) {
         let others = connections.values.filter { $0.surface == surface }
         if others.count >= surface.connectionsMax {
             others.min { $0.waitingSince < $1.waitingSince }?.close()
@@ -126,83 +131,11 @@ package final class AdminServer {
     func release(_ count: Int) { outputBytes -= count }
 
     /// Notes that a surface cannot take connections for now.
-    func exhausted(_ surface: AdminSurface, _ error: SystemError) {
+    private func exhausted(_ surface: AdminSurface, _ error: SystemError) {
         backend.log.warn(
             .admin,
             "cannot accept",
             ["surface": .text(surface.rawValue), "error": .text(error.description)]
         )
-    }
-}
-
-/// One listening socket of the admin server.
-final class AdminListener: ReadinessHandler, LoopTask, TimerHandler {
-    private static let acceptsPerTurn = 16
-    private static let pauseMilliseconds: UInt64 = 100
-
-    let surface: AdminSurface
-    private unowned let server: AdminServer
-    private let loop: EventLoop
-    private var socket: Descriptor?
-    private var registration: EventLoop.Registration?
-    private var timer: TimerToken?
-
-    init(server: AdminServer, surface: AdminSurface, socket: consuming Descriptor) {
-        self.server = server
-        self.loop = server.loop
-        self.surface = surface
-        self.socket = consume socket
-    }
-
-    var address: SocketAddress? {
-        guard let raw = socket?.raw else { return nil }
-        return (try? KernelAddress.local(of: raw)).flatMap(SocketAddress.init)
-    }
-
-    func start() throws(SystemError) {
-        guard let raw = socket?.raw else { return }
-        registration = try loop.add(raw, self)
-    }
-
-    func ready(_ readiness: Readiness) { acceptSome() }
-
-    func resume() { acceptSome() }
-
-    func timerFired(_ tag: Int) {
-        timer = nil
-        acceptSome()
-    }
-
-    private func acceptSome() {
-        guard timer == nil else { return }
-        for _ in 0..<Self.acceptsPerTurn {
-            guard let raw = socket?.raw else { return }
-            switch Socket.accept(raw) {
-            case .connection(let descriptor): server.take(Descriptor(owning: descriptor), surface)
-            case .wouldBlock: return
-            case .aborted: continue
-            case .exhausted(let code), .failed(let code): return pause(code)
-            }
-        }
-        loop.later(self)
-    }
-
-    private func pause(_ code: Int32) {
-        server.exhausted(surface, SystemError(call: "accept", code: code))
-        timer = loop.schedule(afterMilliseconds: Self.pauseMilliseconds, self)
-    }
-
-    /// Takes what still waits, then closes.
-    func close() {
-        for _ in 0..<128 {
-            guard let raw = socket?.raw, case .connection(let descriptor) = Socket.accept(raw)
-            else { break }
-            server.take(Descriptor(owning: descriptor), surface)
-        }
-        if let registration { loop.remove(registration) }
-        registration = nil
-        if let timer { loop.cancel(timer) }
-        timer = nil
-        socket = nil
     }
 }

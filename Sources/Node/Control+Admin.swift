@@ -19,16 +19,8 @@ extension Control: AdminBackend {
     }
 
     func certificates() -> [CertificateReport] {
-        let roots = store.trustedRoots().map(CertificateReport.Entry.init)
-        return store.states().map { state in
-            let phase = state.phase.rawValue
-            return CertificateReport(
-                identity: state.identity,
-                state: state.reason.map { "\(phase): \($0)" } ?? phase,
-                chain: state.chain.map(CertificateReport.Entry.init),
-                roots: roots
-            )
-        }
+        let roots = store.trustedRoots()
+        return store.states().map { CertificateReport($0, roots: roots) }
     }
 
     func pods() -> [PodReport] {
@@ -102,17 +94,6 @@ extension ConnectionDescription {
             workloadUID: local ?? "",
             direction: direction,
             value: .object(members)
-        )
-    }
-}
-
-extension CertificateReport.Entry {
-    fileprivate init(_ summary: CertificateSummary) {
-        self.init(
-            pem: summary.pem,
-            serial: summary.serial,
-            notBefore: summary.notBefore,
-            notAfter: summary.notAfter
         )
     }
 }

@@ -14,6 +14,7 @@ final class Control: TimerHandler {
     static let stateBytesMax = 512 << 20
     private static let tickMilliseconds: UInt64 = 1000
     private static let repairTicks = 10
+    private static let expireTicks = 15
 
     let configuration: NodeConfiguration
     let loop: EventLoop
@@ -356,6 +357,7 @@ final class Control: TimerHandler {
         if ticks % Control.repairTicks == 0 || managed.values.contains(where: \.isRetryDue) {
             repair()
         }
+        if ticks % Control.expireTicks == 0 { telemetry.metrics.expire(live: snapshot) }
         trimAfterBurst()
         _ = loop.schedule(afterMilliseconds: Control.tickMilliseconds, self)
     }
@@ -374,7 +376,9 @@ final class Control: TimerHandler {
 
     // MARK: the end
 
-    /// Stops taking connections; what runs may end until the deadline. The rules stay.
+    /// Stops taking connections; what runs may end until the deadline.
+    ///
+    /// The rules stay.
     func drain() {
         guard !isDraining else { return }
         isDraining = true

@@ -10,6 +10,9 @@ struct DataPathSettings: Sendable {
     let encryptsSameNode: Bool
     let preservesClientAddress: Bool
     let answersDNS: Bool
+    let clusterDomain: String
+    let dnsTimeoutMilliseconds: UInt64
+    let dnsPendingMax: Int
     let attemptsMax: Int
     let handshakesPerPodMax: Int
     let connectionsPerPodMax: Int
@@ -25,6 +28,9 @@ struct DataPathSettings: Sendable {
         encryptsSameNode = configuration.sameNode == .encrypt
         preservesClientAddress = configuration.preservesClientAddress
         answersDNS = configuration.answersDNS
+        clusterDomain = configuration.clusterDomain
+        dnsTimeoutMilliseconds = configuration.dnsTimeoutMilliseconds
+        dnsPendingMax = max(1, configuration.dnsPendingMax / workers)
         attemptsMax = configuration.dialAttemptsMax
         // Each worker takes its share of the pod's bounds.
         handshakesPerPodMax = max(1, configuration.handshakesPerPodMax / workers)

@@ -16,6 +16,6 @@ final class IdentityRequests: Sendable {
 
     /// Why there is no certificate.
     func reason(for identity: SPIFFEID) -> String {
-        store.states().first { $0.identity == identity }?.reason ?? "not issued yet"
+        store.reason(identity) ?? "not issued yet"
     }
 }

@@ -69,6 +69,7 @@ package enum NodeProgram {
             seriesMax: configuration.metricSeriesMax,
             graceSeconds: configuration.metricGraceMilliseconds / 1000
         )
+        observe(metrics, log)
         let telemetry = NodeTelemetry(metrics: metrics, log: log)
         log.info(
             .node,
@@ -99,6 +100,25 @@ package enum NodeProgram {
         log.info(.node, "ambit-node stopped")
         log.drain(milliseconds: 1000)
         return 0
+    }
+
+    private static func observe(_ metrics: Metrics, _ log: Log) {
+        metrics.observeProcess()
+        metrics.observe(
+            "istio_build",
+            help: "What was built.",
+            kind: .gauge,
+            labels: ["component", "tag"]
+        ) {
+            [Observation(1, labels: ["ambit-node", version])]
+        }
+        metrics.observe(
+            "ambit_log_lines_dropped",
+            help: "Log lines that were never written.",
+            kind: .counter
+        ) {
+            [Observation(Int64(clamping: log.dropped))]
+        }
     }
 
     private static func workerCount(_ configuration: NodeConfiguration) -> Int {

@@ -131,7 +131,7 @@ final class Pod {
     func drain() {
         for listener in listeners { listener.close() }
         listeners.removeAll()
-        dns = nil
+        dns?.stopListening()
         for tunnel in Array(tunnels.values) { tunnel.drain() }
     }
 
@@ -139,6 +139,7 @@ final class Pod {
     func close() {
         for listener in listeners { listener.close() }
         listeners.removeAll()
+        dns?.close()
         dns = nil
         for tunnel in Array(tunnels.values) { tunnel.abort("the pod left the mesh") }
     }

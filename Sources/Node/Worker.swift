@@ -57,9 +57,12 @@ final class Worker: ReadinessHandler, TunnelDialing {
     var random = SystemRandomNumberGenerator()
     /// Connections open to each endpoint from here, for balancing.
     var load = EndpointLoad()
+    /// What the pods' name queries and answers are read into.
+    let nameBuffer = PodDNSBuffer()
     private var pods: [String: Pod] = [:]
     private var podsByName: [PodKey: Pod] = [:]
     private var credentials: [SPIFFEID: Credentials] = [:]
+    private var nameQueries = 0
     private var live: [ObjectIdentifier: any LiveConnection] = [:]
     private var waiting: [Waiting] = []
     private var labels: [ObjectIdentifier: WorkloadLabels] = [:]
@@ -248,6 +251,16 @@ final class Worker: ReadinessHandler, TunnelDialing {
         labels[ObjectIdentifier(record)] = made
         return made
     }
+
+    /// Whether one more name query may be forwarded; counts it when it may.
+    func admitNameQuery() -> Bool {
+        guard nameQueries < settings.dnsPendingMax else { return false }
+        nameQueries += 1
+        return true
+    }
+
+    /// A forwarded name query is answered or given up.
+    func nameQueryEnded() { nameQueries -= 1 }
 
     private func drain() {
         isDraining = true

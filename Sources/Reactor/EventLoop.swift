@@ -100,7 +100,9 @@ package final class EventLoop {
         return Registration(token: token)
     }
 
-    /// Stops watching; call it before the descriptor closes. Late events for it are dropped.
+    /// Stops watching; call it before the descriptor closes.
+    ///
+    /// Late events for it are dropped.
     package func remove(_ registration: Registration) {
         let index = registration.slot
         guard index < slots.count, slots[index].generation == registration.generation,
@@ -152,7 +154,9 @@ package final class EventLoop {
         }
     }
 
-    /// Runs one batch: events, timers, tasks. Waits for the first event only when asked to.
+    /// Runs one batch: events, timers, tasks.
+    ///
+    /// Waits for the first event only when asked to.
     package func turn(waiting: Bool) throws(SystemError) {
         let count = try wait(waiting: waiting)
         now = ambit_monotonic()

@@ -57,7 +57,9 @@ package struct Baggage: Sendable, Hashable {
     /// Whether nothing is said.
     package var isEmpty: Bool { self == Baggage() || description.isEmpty }
 
-    /// Takes one `key=value`; what cannot be read or is not ours is skipped, the first of a key wins.
+    /// Takes one `key=value`; what cannot be read or is not ours is skipped.
+    ///
+    /// The first of a key wins.
     private mutating func take(_ member: Substring.UTF8View) {
         let pair = member.prefix { $0 != UInt8(ascii: ";") }
         guard let equals = pair.firstIndex(of: UInt8(ascii: "=")) else { return }

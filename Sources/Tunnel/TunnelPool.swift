@@ -1,5 +1,5 @@
-package import HTTP
 internal import Glibc
+package import HTTP
 package import Mesh
 package import Reactor
 package import TLS

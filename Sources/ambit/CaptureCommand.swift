@@ -34,7 +34,7 @@ struct CaptureCommand: ParsableCommand {
         try reporting {
             let client = try lab.connect()
             let stop = try StopSignals()
-            let capture = try PacketCapture(client, node: node)
+            var capture = try PacketCapture(client, node: node)
             var file: Int32?
             if let path = write {
                 file = path == "-" ? STDOUT_FILENO : try Output.create(path)

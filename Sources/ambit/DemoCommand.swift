@@ -57,9 +57,8 @@ private struct Demo {
         for pod in status.pods {
             let mesh = pod.enrolled ? "in the mesh" : "not in the mesh"
             let address = pod.addresses.first ?? ""
-            say(
-                "  \(pad("\(pod.namespace)/\(pod.name)", 16)) \(pod.node)  \(pad(address, 14)) \(mesh)"
-            )
+            let name = pad("\(pod.namespace)/\(pod.name)", 16)
+            say("  \(name) \(pod.node)  \(pad(address, 14)) \(mesh)")
         }
     }
 
@@ -67,11 +66,11 @@ private struct Demo {
         title("web (node-1) asks payments (node-2), by the service's name, in plain HTTP")
         let logs = try openLogs()
         let stop = try StopSignals()
-        let capture = try PacketCapture(client, node: nil)
+        var capture = try PacketCapture(client, node: nil)
         try show("web", "http://payments/", mustSucceed: true)
         say("\n  both nodes log the connection with the two identities:")
         try showLines(of: logs, containing: "payments")
-        try show(capture, stop, "the wire between the nodes meanwhile")
+        try show(&capture, stop, "the wire between the nodes meanwhile")
     }
 
     func showDenial() throws {
@@ -94,11 +93,11 @@ private struct Demo {
         title("client asks web on the same node: the same checks and records, but no wire")
         let logs = try openLogs()
         let stop = try StopSignals()
-        let capture = try PacketCapture(client, node: nil)
+        var capture = try PacketCapture(client, node: nil)
         try show("client", "http://web/", mustSucceed: true)
         say("")
         try showLines(of: logs, containing: "web")
-        try show(capture, stop, "the wire between the nodes meanwhile")
+        try show(&capture, stop, "the wire between the nodes meanwhile")
     }
 
     func showMetrics() throws(LabError) {
@@ -164,7 +163,7 @@ private struct Demo {
     }
 
     private func show(
-        _ capture: borrowing PacketCapture,
+        _ capture: inout PacketCapture,
         _ stop: borrowing StopSignals,
         _ what: String
     ) throws {

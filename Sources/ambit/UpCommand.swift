@@ -74,10 +74,26 @@ struct UpCommand: ParsableCommand {
         }
     }
 
+    // The logs end with the lab, which ends when it does not become ready.
+    private func showLogs(_ client: ControlClient) {
+        guard let status = try? client.call(.status).status else { return }
+        for node in status.nodes where node.state != "NoMesh" {
+            guard let reader = try? LogReader(client, of: .node(node.name)),
+                let lines = try? reader.readOn()
+            else { continue }
+            for line in lines.suffix(20) { tell("\(node.name): \(line)") }
+        }
+    }
+
     private func bringUp(_ client: ControlClient, _ sources: [SourceFile]) throws(LabError) {
         let reply = try client.call(.apply(files: sources))
         for warning in reply.warnings { tell("warning: \(warning)") }
-        try Readiness(client, seconds: timeout).waitForAll()
+        do throws(LabError) {
+            try Readiness(client, seconds: timeout).waitForAll()
+        } catch {
+            showLogs(client)
+            throw error
+        }
         if !foreground { try client.call(.detach) }
         let status = try client.call(.status).status
         let counts = "\(status?.nodes.count ?? 0) nodes, \(status?.pods.count ?? 0) pods"

@@ -32,7 +32,8 @@ private func isPrintable(_ text: String) -> Bool {
     @Test func `baggage keeps only what is printable, and comes back the same`() {
         let corpus = bytes([
             "k8s.cluster.name=Kubernetes,k8s.namespace.name=shop,k8s.deployment.name=web,"
-                + "service.name=web,service.version=v1,cloud.region=eu,cloud.availability_zone=eu-1",
+                + "service.name=web,service.version=v1,cloud.region=eu,"
+                + "cloud.availability_zone=eu-1",
             "service.name = web ; property=1 , k8s.pod.name=", ",,=,;,k8s.job.name=a=b",
         ])
         fuzz("baggage", corpus: corpus) { input, _ in

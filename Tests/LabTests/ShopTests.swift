@@ -16,13 +16,13 @@ import Testing
         let lab = try TestLab(Self.manifest("shop.yaml"))
         let allowed = try lab.exec(
             "shop/web",
-            ["curl", "-sS", "-m", "10", "http://payments:8080/"]
+            ["curl", "-sS", "-m", "10", "http://payments/"]
         )
         #expect(allowed.status == 0, "\(allowed.error)")
         #expect(allowed.output.hasPrefix("payments: hello"))
         let refused = try lab.exec(
             "shop/client",
-            ["curl", "-sS", "-m", "10", "http://payments:8080/"]
+            ["curl", "-sS", "-m", "10", "http://payments/"]
         )
         #expect(refused.status == 56, "a denial resets the client: \(refused.error)")
         try lab.eventually("both ends are in the log with their identities") {

@@ -34,8 +34,8 @@ struct SimulatedStream {
     var peerEnded = false
     /// Handed out and not released.
     var held = 0
-    /// Its consumer takes nothing for now.
-    var isStalled = false
+    /// It found no window: like a real sender, it waits for a `writable` event.
+    var isBlocked = false
     /// It was reset by either side, or cut.
     var isReset = false
 
@@ -75,14 +75,17 @@ final class SimulatedEnd {
 
     /// Frames some payload of a stream behind all control frames.
     func send(_ id: UInt32, upTo bytesMax: Int) throws {
-        guard let stream = streams[id], stream.maySend, !stream.hasEnded, !stream.isReset else {
-            return
-        }
+        guard let stream = streams[id], stream.maySend, !stream.hasEnded, !stream.isReset,
+            !stream.isBlocked
+        else { return }
         flush()
         let left = stream.toSend - stream.sent
         let window = machine.sendable(id)
         let length = min(left, window, bytesMax, 16_375)
-        guard length > 0 || left == 0 else { return }
+        guard length > 0 || left == 0 else {
+            streams[id]?.isBlocked = true
+            return
+        }
         var frame = [UInt8](repeating: 0, count: 9)
         for position in stream.sent..<stream.sent + length {
             frame.append(Self.byte(role, id, position))
@@ -133,7 +136,11 @@ final class SimulatedEnd {
             throw Broken(description: "the connection failed: \(failure)")
         case .informational, .trailers:
             throw Broken(description: "unexpected \(event)")
-        case .writable, .settings, .goAway, .pong:
+        case .writable(let id):
+            for candidate in streams.keys where id == 0 || id == candidate {
+                streams[candidate]?.isBlocked = false
+            }
+        case .settings, .goAway, .pong:
             break
         }
     }

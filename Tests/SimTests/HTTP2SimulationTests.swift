@@ -142,11 +142,24 @@ private struct World {
         stallsLast: Bool,
         _ complaint: String
     ) throws {
-        var steps = 0
+        var stepsWithoutProgress = 0
+        var before = -1
         while !isDone(self) {
             try step(stallsLast: stallsLast)
-            steps += 1
-            guard steps < 400_000 else { throw Broken(description: complaint) }
+            let now = progress
+            stepsWithoutProgress = now == before ? stepsWithoutProgress + 1 : 0
+            before = now
+            guard stepsWithoutProgress < 20_000 else { throw Broken(description: complaint) }
+        }
+    }
+
+    /// Grows with every byte that arrives or is consumed and with every stream that ends.
+    private var progress: Int {
+        [client, server].reduce(opened.count) { sum, end in
+            end.streams.values.reduce(sum) { sum, stream in
+                sum + 2 * stream.received - stream.held + (stream.isComplete ? 1 : 0)
+                    + (stream.isReset ? 1_000_000_000 : 0)
+            }
         }
     }
 

@@ -15,7 +15,7 @@ enum ModuleTable {
         "Authorization": ["Mesh"],
         "Telemetry": ["CLinux", "JSON", "Mesh"],
 
-        "Capture": ["CNetfilter", "Mesh", "Netlink", "Reactor"],
+        "Capture": ["CLinux", "CNetfilter", "Mesh", "Netlink", "Reactor"],
         "Identity": ["Mesh", "Reactor", "TLS"],
         "Tunnel": ["HTTP", "Mesh", "Reactor", "TLS"],
         "Node": [
@@ -26,7 +26,9 @@ enum ModuleTable {
         "Kubernetes": ["Mesh", "Yams"],
         "Controller": ["JSON", "Kubernetes", "Mesh"],
         "Lab": [
-            "Controller", "Identity", "JSON", "Kubernetes", "Mesh", "Netlink", "Reactor", "TLS",
+            "CLinux", "CNetfilter", "Controller", "DNS", "Identity", "JSON", "Kubernetes", "Mesh",
+            "Netlink",
+            "Reactor", "TLS",
         ],
 
         "ambit-node": ["Node", "Telemetry", "Reactor"],
@@ -46,7 +48,8 @@ enum ModuleTable {
 
     /// The modules that may call the C library themselves.
     static let glibc: Set<String> = [
-        "Reactor", "Netlink", "TLS", "Capture", "Telemetry", "Tunnel", "Lab", "ambit", "ambit-node",
+        "Reactor", "Netlink", "TLS", "Capture", "Telemetry", "Tunnel", "Node", "Lab", "ambit",
+        "ambit-node",
     ]
 
     /// Modules whose parts do no input or output and are given the time.

@@ -43,7 +43,10 @@ import Testing
     }
 
     @Test func `says what each package declaration is`() {
-        Repository.swiftFiles.flatMap(DocumentationRule.findings).report()
+        let requirements = DocumentationRule.requirements(in: Repository.swiftFiles)
+        Repository.swiftFiles
+            .flatMap { DocumentationRule.findings(in: $0, requirements: requirements) }
+            .report()
     }
 
     @Test func `holds no banned word`() {

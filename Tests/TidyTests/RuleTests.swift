@@ -42,6 +42,7 @@ import Testing
         #expect(banned("// as in FIX" + "ME: later") == [1])
         #expect(banned("Thread.sleep(1)\nusleep(5)") == [1, 2])
         #expect(banned("usleep(5)", "Tests/UnitTests/A.swift") == [1])
+        #expect(banned("while !done {\n    usleep(5)\n}", "Tests/UnitTests/A.swift") == [])
         #expect(banned("public struct A {}") == [1])
         #expect(banned("let text = \"try! as!\"") == [])
         #expect(banned("func blueprint() { imprint(x) }") == [])
@@ -88,7 +89,7 @@ import Testing
                     self.a = a
                 }
                 package init() {
-                    self.a = 2
+                    self.a = Int(2)
                 }
                 /// Says.
                 @discardableResult
@@ -101,6 +102,22 @@ import Testing
             """
         )
         #expect(DocumentationRule.findings(in: sample).map(\.line) == [1, 3, 7, 13, 16])
+    }
+
+    @Test func `leaves to a protocol what meets its requirements`() {
+        let asked = file("protocol P {\n    /// Says.\n    func a(_ b: Int)\n}\nfunc c() {}\n")
+        let names = DocumentationRule.requirements(in: [asked])
+        #expect(names.contains("a") && !names.contains("c"))
+        let sample = file("package func a(_ b: Int) {}\npackage func c() {}\n")
+        #expect(
+            DocumentationRule.findings(in: sample, requirements: names).map(\.line) == [2]
+        )
+    }
+
+    @Test func `leaves alone the texts of other programs that tests hold`() {
+        let text = "let a = \"\"\"\n\(String(repeating: "x", count: 120))\n\"\"\"\n"
+        #expect(SizeRule.findings(in: file(text, "Tests/UnitTests/A.swift")).isEmpty)
+        #expect(SizeRule.findings(in: file(text)).map(\.line) == [2])
     }
 
     @Test func `reads the manifest`() {

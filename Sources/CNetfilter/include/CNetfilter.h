@@ -13,6 +13,7 @@
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 // An enum whose names only exist as casts or as macros over enumerators.
 extern const uint16_t ambit_IFLA_IFNAME, ambit_IFLA_NET_NS_FD, ambit_IFLA_LINKINFO,
@@ -33,6 +34,13 @@ struct mnl_socket *ambit_route_socket(void);
 // mount in it) does; the calling thread is back where it was. -1 and errno on failure; a thread
 // that cannot return ends the process.
 int ambit_network_namespace(void);
+
+// Receives a datagram with the address it was sent to before TPROXY (IP_RECVORIGDSTADDR): CMSG_*
+// are macros. *original is of family 0 when the kernel gave none. Returns the datagram's whole
+// length, which may be more than fits.
+ssize_t ambit_receive_redirected(int socket, void *bytes, size_t length,
+                                 struct sockaddr_storage *source,
+                                 struct sockaddr_storage *original);
 
 // Runs a buffer of nft commands as one transaction in the calling thread's network namespace,
 // without reading or writing files.

@@ -146,7 +146,8 @@ typedef struct {
 // Makes room for `more` bytes; 0 when that passes room_max or memory is out.
 int ambit_output_reserve(ambit_output *output, size_t more);
 void ambit_output_free(ambit_output *output);
-// Bytes of the C heap in use, for tests of what a session costs (mallinfo2 is not in Glibc's module).
+// Bytes of the C heap in use, for tests of what a session costs: mallinfo2, which Glibc's module
+// does not have.
 size_t ambit_heap_used(void);
 
 typedef struct ambit_session ambit_session;

@@ -2,7 +2,7 @@ internal import CLinux
 internal import Foundation
 internal import Glibc
 internal import Mesh
-internal import Reactor
+package import Reactor
 
 /// A plain HTTP request into a node's or pod's network namespace, as `curl` would make it there.
 package struct NodeHTTP {
@@ -77,7 +77,7 @@ package struct NodeHTTP {
     }
 
     /// Splits an answer that ends with its connection; chunked bodies are put together.
-    static func parse(_ bytes: [UInt8]) throws(SystemError) -> Response {
+    package static func parse(_ bytes: [UInt8]) throws(SystemError) -> Response {
         let end = Array("\r\n\r\n".utf8)
         guard let split = bytes.firstRange(of: end),
             let head = String(bytes: bytes[..<split.lowerBound], encoding: .utf8),

@@ -28,6 +28,8 @@ package struct PacketCapture: ~Copyable {
     private let socket: Descriptor
     private let bridgeIndex: UInt32
     private let isWholeWire: Bool
+    /// One frame's room, used again and again.
+    private var buffer = [UInt8](repeating: 0, count: PacketCapture.frameMax)
 
     /// Begins to capture, on one node's end of the wire or on all of it.
     package init(_ client: ControlClient, node: String?) throws(LabError) {
@@ -41,7 +43,7 @@ package struct PacketCapture: ~Copyable {
     }
 
     /// Hands out frames until a bound is reached, a stop signal comes or the handler says false.
-    package func run(
+    package mutating func run(
         within bounds: Bounds,
         stoppingAt stop: borrowing StopSignals,
         _ handle: (_ time: UInt64, _ frame: [UInt8], _ length: Int) throws(LabError) -> Bool
@@ -64,27 +66,26 @@ package struct PacketCapture: ~Copyable {
 
     // Nil for a copy of a frame that is seen elsewhere: on its way out of the bridge or within
     // the fabric.
-    private func receive() throws(LabError) -> (frame: [UInt8], length: Int)? {
+    private mutating func receive() throws(LabError) -> (frame: [UInt8], length: Int)? {
         var sent: Int32 = 0
         var interface: UInt32 = 0
         var length = 0
-        let frame = unsafe [UInt8](unsafeUninitializedCapacity: Self.frameMax) { buffer, count in
+        unsafe buffer.withUnsafeMutableBytes { room in
             repeat {
                 length = unsafe ambit_packet_receive(
                     socket.raw,
-                    buffer.baseAddress,
-                    Self.frameMax,
+                    room.baseAddress,
+                    room.count,
                     &sent,
                     &interface
                 )
             } while length < 0 && errno == EINTR
-            count = min(max(0, length), Self.frameMax)
         }
         guard length >= 0 else {
             throw LabError("cannot capture", SystemError(call: "recvmsg", code: errno))
         }
         if isWholeWire, sent != 0 || interface == bridgeIndex || interface == 1 { return nil }
-        return (frame, length)
+        return (Array(buffer.prefix(length)), length)
     }
 }
 
@@ -92,6 +93,7 @@ package struct PacketCapture: ~Copyable {
 package struct StopSignals: ~Copyable {
     private let signals: SignalQueue
 
+    /// Takes the signals that end the capture.
     package init() throws(LabError) {
         do {
             signals = try SignalQueue([SIGINT, SIGTERM, SIGHUP])

@@ -32,6 +32,9 @@ package enum PodCommand {
                 .execute(Execution(namespace: namespace, pod: pod, arguments: arguments)),
                 descriptors: [null.raw, input.raw, input.raw]
             )
+            // Not before: the output ends when the last of its writers has closed it.
+            _ = consume null
+            _ = consume input
         }
         var text: [UInt8] = []
         do throws(SystemError) {

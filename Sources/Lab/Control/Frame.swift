@@ -1,14 +1,17 @@
 internal import Foundation
 
 /// The framing of the control socket: four bytes of length in network order, then JSON.
-struct FrameReader {
+package struct FrameReader {
     /// The largest frame, so that a client cannot make the supervisor hold more.
     static let bytesMax = 32 << 20
 
     private var buffer: [UInt8] = []
 
+    /// Makes a reader that has no bytes yet.
+    package init() {}
+
     /// Adds received bytes.
-    mutating func append(_ bytes: [UInt8]) {
+    package mutating func append(_ bytes: [UInt8]) {
         buffer += bytes
     }
 
@@ -19,7 +22,7 @@ struct FrameReader {
     }
 
     /// Takes the next complete frame; nil when more bytes are needed.
-    mutating func next() throws(LabError) -> [UInt8]? {
+    package mutating func next() throws(LabError) -> [UInt8]? {
         guard buffer.count >= 4 else { return nil }
         let length = buffer.prefix(4).reduce(0) { $0 << 8 | Int($1) }
         guard length <= Self.bytesMax else {
@@ -33,7 +36,7 @@ struct FrameReader {
 }
 
 /// Encodes a message with its length in front.
-func encodeFrame(_ message: some Encodable) throws(LabError) -> [UInt8] {
+package func encodeFrame(_ message: some Encodable) throws(LabError) -> [UInt8] {
     let body: Data
     do {
         body = try JSONEncoder().encode(message)
@@ -48,7 +51,7 @@ func encodeFrame(_ message: some Encodable) throws(LabError) -> [UInt8] {
 }
 
 /// Decodes the body of a frame.
-func decodeFrame<Message: Decodable>(
+package func decodeFrame<Message: Decodable>(
     _ frame: [UInt8],
     as type: Message.Type
 ) throws(LabError) -> Message {

@@ -3,7 +3,7 @@ internal import JSON
 internal import Kubernetes
 package import Mesh
 
-/// The objects of a lab, and what the programs of a real cluster would fill in: schedule, addresses.
+/// The objects of a lab, and what a real cluster would fill in: schedule, addresses.
 ///
 /// A value: changes are made to a copy, which is adopted when all of it makes sense.
 package struct Cluster: Sendable {

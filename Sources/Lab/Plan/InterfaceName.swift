@@ -1,4 +1,4 @@
-/// Names of network interfaces, which have at most 15 bytes: a prefix and a hash of what they serve.
+/// Names of network interfaces, of 15 bytes at most: a prefix and a hash of what they serve.
 package enum InterfaceName {
     /// The bridge between the nodes.
     package static let bridge = "fabric"

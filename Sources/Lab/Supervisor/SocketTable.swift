@@ -1,7 +1,7 @@
 internal import Foundation
 
 /// Who listens on a port, by the kernel's tables in /proc.
-enum SocketTable {
+package enum SocketTable {
     /// The inodes of the TCP sockets that listen on a port in the namespace of a process.
     ///
     /// The process is a number, or `thread-self` for the calling thread's namespace.
@@ -31,7 +31,7 @@ enum SocketTable {
     }
 
     /// The inodes of listening sockets in a table such as `/proc/net/tcp`.
-    static func listeners(port: UInt16, in table: String) -> Set<UInt64> {
+    package static func listeners(port: UInt16, in table: String) -> Set<UInt64> {
         var found: Set<UInt64> = []
         for line in table.split(separator: "\n").dropFirst() {
             // sl local_address rem_address st queues timer retransmits uid timeout inode …

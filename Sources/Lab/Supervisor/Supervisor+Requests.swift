@@ -96,12 +96,15 @@ extension Supervisor {
         command.input = descriptors[0].raw
         command.output = descriptors[1].raw
         command.error = descriptors[2].raw
-        do {
-            let process = try children.spawn(command) { [weak connection] exitCode in
-                connection?.execution = nil
-                var reply = Reply()
-                reply.exitCode = exitCode
-                connection?.reply(reply)
+        do throws(SystemError) {
+            // The command has numbers only: the optimizer would close the descriptors first.
+            let process = try withExtendedLifetime(descriptors) { () throws(SystemError) in
+                try children.spawn(command) { [weak connection] exitCode in
+                    connection?.execution = nil
+                    var reply = Reply()
+                    reply.exitCode = exitCode
+                    connection?.reply(reply)
+                }
             }
             connection.execution = process
             var reply = Reply()

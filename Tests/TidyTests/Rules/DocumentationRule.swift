@@ -1,15 +1,39 @@
 /// What other modules see says what it is.
 ///
 /// Left to the comment of their type are stored properties, whose names say it, and initialisers
-/// that only store what they are given.
+/// that only store what they are given; to the comment of a protocol, what meets its requirements.
 enum DocumentationRule {
-    static func findings(in file: SourceFile) -> [Finding] {
+    /// The names of functions that protocols ask for.
+    static func requirements(in files: [SourceFile]) -> Set<String> {
+        var names: Set<String> = ["description", "hash"]
+        for file in files where file.isSwift {
+            var isProtocol = false
+            for line in file.code {
+                let words = DeclarationWords(line)
+                if words.keyword == "protocol" { isProtocol = !line.contains("}") }
+                if line.hasPrefix("}") { isProtocol = false }
+                if isProtocol, words.keyword == "func" { names.insert(name(of: line)) }
+            }
+        }
+        return names
+    }
+
+    private static func name(of line: String) -> String {
+        let words = line.split { !$0.isLetter && !$0.isNumber && $0 != "_" }
+        guard let place = words.firstIndex(where: { $0 == "func" || $0 == "var" }),
+            place + 1 < words.count
+        else { return "" }
+        return String(words[place + 1])
+    }
+
+    static func findings(in file: SourceFile, requirements: Set<String> = []) -> [Finding] {
         guard file.isSwift, file.module != nil else { return [] }
         return file.code.indices.compactMap { index in
             let words = DeclarationWords(file.code[index])
             guard let keyword = words.keyword, words.modifiers.contains("package"),
                 keyword != "import", keyword != "extension",
-                !isDocumented(index, in: file), !isEvident(keyword, index, in: file)
+                !isDocumented(index, in: file), !isEvident(keyword, index, in: file),
+                !requirements.contains(name(of: file.code[index]))
             else { return nil }
             return file.finding(
                 index + 1,
@@ -56,8 +80,8 @@ enum DocumentationRule {
         return statements.allSatisfy { statement in
             let sides = statement.split(separator: "=")
             guard sides.count == 2 else { return false }
-            let name = sides[0].hasPrefix("self.") ? sides[0].dropFirst(5) : sides[0]
-            return name == sides[1] || name == sides[1] + "?"
+            // A name on the left, and on the right nothing that is worked out.
+            return !sides[0].contains("(") && !sides[1].contains { "({+-*/?!".contains($0) }
         }
     }
 }

@@ -94,7 +94,7 @@ private func ask(
 
     @Test func `deny what no ALLOW policy allows`() throws {
         let outcome = try ask([policy("a", .allow, [port9090])], flow())
-        #expect(!outcome.isPermitted && outcome.policy == nil)
+        #expect(!outcome.isPermitted && outcome.policy == "shop/a" && outcome.rule == nil)
         #expect(outcome.reason == "allow policies exist, but none allowed")
     }
 
@@ -222,7 +222,7 @@ private func ask(
 
     @Test func `fails closed for a named policy nobody knows`() throws {
         let outcome = try ask([policy("a", .allow, [everyone])], named: ["shop/gone"], flow())
-        #expect(!outcome.isPermitted && outcome.policy == nil)
+        #expect(!outcome.isPermitted && outcome.policy == "shop/a" && outcome.rule == nil)
         #expect(outcome.reason == "policy shop/gone is not known yet")
     }
 }

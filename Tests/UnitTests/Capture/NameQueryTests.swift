@@ -10,9 +10,7 @@ import Testing
         let listener = listeners.datagrams
         #expect(TestSocket.wait(listener, POLLIN))
         var bytes = [UInt8](repeating: 0, count: 512)
-        let received = unsafe bytes.withUnsafeMutableBytes {
-            unsafe NameQuery.receive(from: listener, into: $0)
-        }
+        let received = NameQuery.receive(from: listener, into: &bytes)
         guard case .query(let query) = received else {
             throw SystemError(call: "receive \(received)", code: 0)
         }
@@ -39,9 +37,7 @@ import Testing
             #expect(text == "who?")
             #expect(query.nameserver == nameserver)
             #expect(query.source == app.local)
-            let answer = Array("me".utf8)
-            let sent = unsafe answer.withUnsafeBytes { unsafe query.reply($0, from: socket) }
-            #expect(sent == .bytes(2))
+            #expect(query.reply(Array("me".utf8), from: socket) == .bytes(2))
             #expect(try app.receive() == "me")
         }
         #expect(try tap.packets() == [])
@@ -115,9 +111,7 @@ import Testing
         let listener = listeners.datagrams
         var bytes = [UInt8](repeating: 0, count: 8)
         func next() -> NameQuery.Received {
-            unsafe bytes.withUnsafeMutableBytes {
-                unsafe NameQuery.receive(from: listener, into: $0)
-            }
+            NameQuery.receive(from: listener, into: &bytes)
         }
         #expect(next() == .wouldBlock)
         let app = try TestSocket(in: bench.pod, .v4, datagram: true)

@@ -29,7 +29,7 @@ import Testing
         #expect(
             pass(server, client, pieces: pieces)
                 == [
-                    .settings,
+                    .settings, .writable(stream: 0),
                     .headers(stream: 1, [":status": "200"], endStream: false),
                 ]
         )

@@ -112,6 +112,21 @@ import Testing
         #expect(count == 200)
     }
 
+    @Test func `streams whose windows stay shut leaves nothing behind (withheld WINDOW_UPDATE)`()
+        throws
+    {
+        let server = MachineUnderTest.server(settings: [(4, 0)])
+        for stream in stride(from: UInt32(1), to: 400, by: 2) {
+            _ = server.receive([.headers(stream, connectRequest)])
+            try server.respond(stream)
+            #expect(server.sendable(stream) == 0)
+            #expect(server.frameData(stream, [1]) == nil)
+        }
+        _ = server.takeFrames()
+        #expect(server.takeFrames() == [])
+        #expect(server.activeStreams == 200)
+    }
+
     @Test func `settings in one frame ends the connection`() {
         let many = [(UInt16, UInt32)](repeating: (4, 1), count: 65)
         #expect(

@@ -65,6 +65,15 @@ import Testing
         #expect(server.receive(frames) == [.headers(stream: 1, fields, endStream: true)])
     }
 
+    @Test func `follows the peer's header table down to nothing`() throws {
+        let client = MachineUnderTest.client(settings: [(1, 0)])
+        _ = try client.open(connectFields)
+        _ = try client.open(connectFields)
+        let blocks = client.takeFrames().map(\.payload)
+        #expect(blocks.first?.first == 0x20, "a table size update to zero")
+        #expect(blocks.last == blocks.first.map { Array($0.dropFirst()) })
+    }
+
     @Test func `needs an open stream`() throws {
         let server = MachineUnderTest.server()
         #expect(throws: HTTP2SendError.streamClosed) { try server.respond(1) }

@@ -164,7 +164,9 @@ import Testing
         #expect(client.sendable(stream) == 1)
         #expect(client.receive([.settings([(4, 0)])]) == [.settings])
         #expect(client.sendable(stream) == 0)
-        #expect(client.receive([.settings([(4, 20_000)])]) == [.settings])
+        #expect(
+            client.receive([.settings([(4, 20_000)])]) == [.settings, .writable(stream: 0)]
+        )
         #expect(client.sendable(stream) == 10_001)
     }
 

@@ -140,6 +140,48 @@ import Testing
         #expect(server.receive([.headers(7, getRequest)]).count == 1)
     }
 
+    @Test func `is found among others whose identifiers fall together`() throws {
+        let server = MachineUnderTest.server()
+        var open = (0..<UInt32(150)).map { 1 + $0 * 4096 }
+        for stream in open {
+            #expect(server.receive([.headers(stream, connectRequest)]).count == 1)
+        }
+        var closed: [UInt32] = []
+        while !open.isEmpty {
+            // The first of a run, one in its middle, the last.
+            let victim = [0, open.count * 2 / 3, open.count - 1][closed.count % 3]
+            closed.append(open.remove(at: victim))
+            #expect(server.receive([.reset(closed[closed.count - 1], 8)]).count == 1)
+            #expect(server.activeStreams == open.count)
+            let bytes = open.flatMap { WireFrame.data($0, [1]).bytes }
+            guard !bytes.isEmpty else { break }
+            #expect(server.receive(bytes).count == open.count)
+        }
+    }
+
+    @Test func `ends with the last identifier (§5.1.1)`() throws {
+        var client = HTTP2Connection(
+            role: .client,
+            limits: .client,
+            now: 0,
+            firstStream: 0x7FFF_FFFD
+        )
+        #expect(try client.request(connectFields, endStream: false) == 0x7FFF_FFFD)
+        #expect(try client.request(connectFields, endStream: false) == 0x7FFF_FFFF)
+        let canOpen = client.canOpenStream
+        #expect(!canOpen)
+        let isClosing = client.isClosing
+        #expect(isClosing, "a pool must look for another connection")
+        #expect(throws: HTTP2SendError.connectionClosing) {
+            try client.request(connectFields, endStream: false)
+        }
+        let server = MachineUnderTest.server()
+        #expect(server.receive([.headers(0x7FFF_FFFF, getRequest)]).count == 1)
+        #expect(
+            server.receive([.headers(1, getRequest)]).last?.failureCode == .protocolError
+        )
+    }
+
     @Test func `of a type or flags we do not know is skipped (§4.1, §5.5)`() {
         let server = MachineUnderTest.server()
         let unknown = WireFrame(type: 0xFA, flags: 0xFF, stream: 9, payload: [1, 2, 3])

@@ -1,7 +1,6 @@
+import Lab
+import Mesh
 import Testing
-
-@testable import Lab
-@testable import Mesh
 
 @Suite struct `The cluster's nameserver` {
     private static func resolver() throws -> ClusterResolver {

@@ -1,8 +1,7 @@
 import Foundation
+import Lab
+import Mesh
 import Testing
-
-@testable import Lab
-@testable import Mesh
 
 @Suite struct `A lab's cluster` {
     private static let twoNodes = """
@@ -169,7 +168,10 @@ import Testing
             apiVersion: v1
             kind: Service
             metadata: {name: web, namespace: shop}
-            spec: {clusterIP: 10.96.0.7, selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}
+            spec:
+              clusterIP: 10.96.0.7
+              selector: {app: web}
+              ports: [{port: 80, targetPort: 8080}]
             ---
 
             """
@@ -193,7 +195,8 @@ import Testing
         let lines = ServiceRules.text(for: try cluster.plan().state).split(separator: "\n")
         #expect(
             lines.filter { $0.contains("daddr") } == [
-                "ip daddr 10.96.0.7 tcp dport 80 numgen random mod 2 < 1 dnat ip to 10.244.0.5:8080",
+                "ip daddr 10.96.0.7 tcp dport 80 numgen random mod 2 < 1 "
+                    + "dnat ip to 10.244.0.5:8080",
                 "ip daddr 10.96.0.7 tcp dport 80 dnat ip to 10.244.0.7:8080",
             ]
         )

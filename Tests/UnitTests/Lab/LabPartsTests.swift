@@ -1,8 +1,7 @@
 import Foundation
+import Lab
+import Mesh
 import Testing
-
-@testable import Lab
-@testable import Mesh
 
 @Suite struct `A control frame` {
     @Test func `comes back from any split of its bytes`() throws {
@@ -88,10 +87,10 @@ import Testing
 @Suite struct `The kernel's socket table` {
     @Test func `gives the inodes of listeners on a port only`() {
         let table = """
-              sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
-               0: 00000000:3AAD 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4711 1 0
-               1: 0100007F:3AAD 0100007F:9C40 01 00000000:00000000 00:00000000 00000000     0        0 4712 1 0
-               2: 00000000:0016 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4713 1 0
+              sl  local_address rem_address   st tx_queue tr tm->when retrnsmt uid timeout inode
+               0: 00000000:3AAD 00000000:0000 0A 00:0 00:00000000 00000000 0 0 4711 1 0
+               1: 0100007F:3AAD 0100007F:9C40 01 00:0 00:00000000 00000000 0 0 4712 1 0
+               2: 00000000:0016 00000000:0000 0A 00:0 00:00000000 00000000 0 0 4713 1 0
             """
         #expect(SocketTable.listeners(port: 15021, in: table) == [4711])
     }

@@ -1,7 +1,6 @@
+import Lab
+import Mesh
 import Testing
-
-@testable import Lab
-@testable import Mesh
 
 @Suite struct `A pod's resolver file` {
     private static func plan(_ spec: String) throws -> PodPlan {

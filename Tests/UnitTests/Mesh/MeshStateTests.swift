@@ -101,7 +101,8 @@ import Testing
         #expect(try decode("{}") == MeshState())
         let workload = try #require(
             try decode(
-                #"{"workloads": [{"uid": "u", "name": "n", "namespace": "s", "trustDomain": null}]}"#
+                #"{"workloads": [{"uid": "u", "name": "n", "namespace": "s", "#
+                    + #""trustDomain": null}]}"#
             ).workloads.first
         )
         #expect(workload.identity.description == "spiffe://cluster.local/ns/s/sa/default")

@@ -31,7 +31,8 @@ private func status(_ text: String) -> Int? {
         let text =
             "POST /logging?level=info%2Cdns%3Ddebug&reset HTTP/1.1\r\nHost: localhost:15000\r\n"
             + "content-length:  5 \r\n\r\nhello"
-            + "GET / HTTP/1.1\r\nhost:[::1]\r\nAccept: a\r\nAccept: b\r\nConnection: x, Close\r\n\r\n"
+            + "GET / HTTP/1.1\r\nhost:[::1]\r\nAccept: a\r\nAccept: b\r\n"
+            + "Connection: x, Close\r\n\r\n"
         let results = outcomes(text, size: size)
         var first = AdminRequest(method: "POST", path: "/logging")
         first.query = [

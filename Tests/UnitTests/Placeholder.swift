@@ -1,7 +1,0 @@
-import Testing
-
-@Suite struct `The skeleton` {
-    @Test func `builds`() {
-        #expect(Bool(true))
-    }
-}
