@@ -227,6 +227,11 @@ import Testing
         let said = try dial(lab, "mesh/client", "print(dial('\(host)', 53))")
         #expect(said != "data\n")
         #expect(server.outputSoFar == seen, "it came past the proxy")
+        let answer = try lab.exec(
+            "mesh/client",
+            ["dig", "+tcp", "+short", "@\(host)", "far.mesh.svc.cluster.local"]
+        )
+        #expect(answer.output.hasPrefix("10.96."), "\(answer.output)")
     }
 
     @Test func `is not a connection from before the enrolment`() throws {

@@ -69,7 +69,7 @@ import Testing
             try !foreign.lab.access(
                 "node-2",
                 #"src.identity="spiffe://cluster.local/ns/mesh/sa/client""#,
-                #"direction="inbound" bytes_sent=74 bytes_recv=5000000"#
+                #"direction="inbound" bytes_sent=73 bytes_recv=5000000"#
             ).isEmpty
         }
     }
@@ -139,7 +139,7 @@ import Testing
             try !lab.access(
                 "node-1",
                 #"dst.identity="spiffe://cluster.local/ns/plain/sa/foreign""#,
-                #"direction="outbound" bytes_sent=74 bytes_recv=5000000"#
+                #"direction="outbound" bytes_sent=73 bytes_recv=5000000"#
             ).isEmpty
         }
     }

@@ -192,7 +192,8 @@ struct HTTP2Attack: Sendable, CustomTestStringConvertible {
 
 /// Abuse of our HTTP/2 ends where it comes from: others on the same pod notice nothing.
 @Suite struct `An attack on HTTP/2` {
-    private func run(_ attack: HTTP2Attack) throws {
+    // Who sends on without reading may lose the GOAWAY to the reset that follows it.
+    private func run(_ attack: HTTP2Attack, also: String? = nil) throws {
         let foreign = try ForeignLab.shared()
         let lab = foreign.lab
         let far = try lab.address("mesh/far")
@@ -215,7 +216,8 @@ struct HTTP2Attack: Sendable, CustomTestStringConvertible {
 
             """
         )
-        #expect(done.output == "\(attack.expected)\n", "\(done.error)")
+        let said = done.output.trimmingCharacters(in: .newlines)
+        #expect(said == attack.expected || said == also, "\(done.output)\(done.error)")
         let after = try foreign.peer("mesh/far", "p = Peer(); p.open(7006); print(p.answer())")
         #expect(after.output == "200\n", "\(after.error)")
         #expect(bystander.isRunning && bystander.outputSoFar == "up\n", "\(bystander.outputSoFar)")
@@ -223,12 +225,12 @@ struct HTTP2Attack: Sendable, CustomTestStringConvertible {
 
     @Test(arguments: HTTP2Attack.floods)
     func `by a flood ends its connection`(attack: HTTP2Attack) throws {
-        try run(attack)
+        try run(attack, also: "closed")
     }
 
     @Test(arguments: HTTP2Attack.violations)
     func `by a broken rule ends its stream or connection`(attack: HTTP2Attack) throws {
-        try run(attack)
+        try run(attack, also: attack.expected.hasPrefix("reset") ? nil : "closed")
     }
 
     @Test(arguments: ["withholds its window", "does not read what it asked for"])
