@@ -6,7 +6,7 @@ struct ApplyCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "apply",
         abstract: "Add objects to a lab, and change those that are there.",
-        discussion: "Returns when the pods have been started. Nothing changes if any is wrong."
+        discussion: "Returns when the pods are ready. Nothing changes if any is wrong."
     )
 
     @Argument(help: "YAML files with Kubernetes objects; - is standard input.")
@@ -14,7 +14,7 @@ struct ApplyCommand: ParsableCommand {
 
     @OptionGroup var lab: LabChoice
 
-    @Option(help: "How many seconds to wait for the pods to be started.")
+    @Option(help: "How many seconds to wait for the pods to be ready.")
     var timeout: UInt64 = 60
 
     func run() throws {

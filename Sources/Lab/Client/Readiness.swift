@@ -13,7 +13,7 @@ package struct Readiness {
         limit = monotonicTime() &+ seconds &* 1_000_000_000
     }
 
-    /// Waits until every node that should run is ready and every pod has been started.
+    /// Waits until every node that should run is ready and every pod is ready.
     package func waitForAll() throws(LabError) {
         try wait { status throws(LabError) in
             for node in status.nodes where node.state == "Running" || node.state == "Restarting" {
@@ -24,8 +24,9 @@ package struct Readiness {
                     return "the ambit-node of Node \(node.name) is not ready"
                 }
             }
-            for pod in status.pods where !pod.isStarted && !isStopped(pod.node, status) {
-                return "Pod \(pod.namespace)/\(pod.name): \(pod.reason ?? "is not started")"
+            for pod in status.pods where !pod.isReady && !isStopped(pod.node, status) {
+                if pod.state == "Succeeded" || pod.state == "Failed" { continue }
+                return "Pod \(pod.namespace)/\(pod.name): \(pod.reason ?? "is not ready")"
             }
             return nil
         }

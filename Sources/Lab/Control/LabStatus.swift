@@ -43,6 +43,8 @@ package struct LabStatus: Codable, Sendable {
         package var enrolled: Bool
         /// Whether its containers have been started; an enrolled pod's wait for the proxy.
         package var isStarted: Bool
+        /// Whether somebody listens on every port that its probes go to.
+        package var isReady: Bool
         /// `Running`, `Waiting` (to be started again), `Succeeded` or `Failed`.
         package var state: String
         /// The running containers' processes as the lab numbers them.

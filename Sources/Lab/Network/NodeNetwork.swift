@@ -32,6 +32,10 @@ final class NodeNetwork {
 
     /// Brings the uplink up with the node's addresses and the way to the cluster's resolver.
     func connect(resolvers: [IPAddress]) throws(NetlinkError) {
+        try routes.setLink(
+            Self.uplink,
+            hardwareAddress: InterfaceName.hardwareAddress(ofNode: plan.name)
+        )
         for address in plan.addresses {
             try routes.addAddress(
                 address,

@@ -17,6 +17,7 @@ extension PodPlan {
         hostname = pod.hostname.isEmpty ? label ?? "pod" : pod.hostname
         initialContainers = pod.initContainers.map(Container.init)
         containers = pod.containers.map(Container.init)
+        probePorts = pod.probePorts
         restartPolicy =
             switch pod.restartPolicy {
             case .always: .always

@@ -40,6 +40,8 @@ package struct PodPlan: Sendable, Equatable {
     /// Containers that run to their end, one after the other, before the others start.
     package var initialContainers: [Container] = []
     package var containers: [Container] = []
+    /// The ports that probes go to; the pod is ready when all have a listener.
+    package var probePorts: [UInt16] = []
     package var restartPolicy: RestartPolicy = .always
     package var hostname: String
     /// The texts of `/etc/hosts` and `/etc/resolv.conf`; a nil one is the host's own.

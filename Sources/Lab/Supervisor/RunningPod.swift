@@ -133,15 +133,32 @@ final class RunningPod {
             addresses: plan.addresses.map(\.description),
             enrolled: enrolled,
             isStarted: isStarted,
+            isReady: isStarted && silentPort == nil,
             state: stateName,
             processes: all.compactMap(\.process),
             restarts: all.reduce(0) { $0 + $1.restarts },
             lastExitCode: all.compactMap(\.lastExitCode).last,
-            reason: isStarted ? waitingReason : "the proxy does not capture the pod yet"
+            reason: reason
         )
     }
 
     private var all: [ContainerProcess] { initialContainers + containers }
+
+    private var reason: String? {
+        guard isStarted else { return "the proxy does not capture the pod yet" }
+        return waitingReason ?? silentPort.map { "nobody listens on the probes' port \($0)" }
+    }
+
+    // A port that probes go to and that nobody listens on.
+    private var silentPort: UInt16? {
+        guard !plan.probePorts.isEmpty else { return nil }
+        let found = try? namespaces.network.run { () throws(SystemError) in
+            plan.probePorts.first {
+                SocketTable.listeners(port: $0, of: "thread-self").isEmpty
+            }
+        }
+        return found ?? nil
+    }
 
     private var waitingReason: String? {
         for container in all {

@@ -215,7 +215,9 @@ import Testing
             spec:
               nodeName: two
               containers:
-              - {name: main, command: [python3, -m, http.server, "8080", --directory, /dev/shm]}
+              - name: main
+                command: [python3, -m, http.server, "8080", --directory, /dev/shm]
+                readinessProbe: {tcpSocket: {port: 8080}}
             ---
             apiVersion: v1
             kind: Service
@@ -223,12 +225,18 @@ import Testing
             spec: {selector: {app: web}, ports: [{name: http, port: 80, targetPort: 8080}]}
             """
         try #require(try lab.start(["apply", "-"], input: objects).wait().exitCode == 0)
-        let fetch = ["curl", "-sS", "--max-time", "5", "-o", "/dev/null", "http://web/"]
-        func isServed() throws -> Bool {
-            let arguments = ["lab", "exec", "--name", lab.name, "client", "--"] + fetch
-            return try LabProgram.Running(arguments, input: nil).wait().exitCode == 0
-        }
-        #expect(try eventually(isServed))
+        // `apply` has waited for the probe.
+        let fetched = try lab.execute(
+            "client",
+            "curl",
+            "-sS",
+            "--max-time",
+            "5",
+            "-o",
+            "/dev/null",
+            "http://web/"
+        )
+        #expect(fetched.exitCode == 0, "\(fetched.errors)")
         let unknown = try lab.execute("client", "getent", "hosts", "none.default.svc.cluster.local")
         #expect(unknown.exitCode == 2)
     }
@@ -240,6 +248,19 @@ import Testing
         #expect(try !reaches("10.244.1.44"))
         #expect(try lab.run("mend", "two").exitCode == 0)
         #expect(try eventually { try reaches("10.244.1.44") })
+    }
+
+    @Test func `reaches a node that was made anew at once`() throws {
+        try up()
+        defer { lab.end() }
+        #expect(try reaches("10.244.1.44"))
+        #expect(try reaches("fd00:10:244:1::66"))
+        #expect(try lab.run("delete", "node", "two").exitCode == 0)
+        #expect(try !reaches("10.244.1.44"))
+        let again = try lab.start(["apply", "-"], input: Self.objects(marker)).wait()
+        #expect(again.exitCode == 0, "\(again.errors)")
+        #expect(try reaches("10.244.1.44"))
+        #expect(try reaches("fd00:10:244:1::66"))
     }
 
     @Test func `shows each packet between nodes once`() throws {
