@@ -81,6 +81,7 @@ final class ConnectionRecord {
         self.series = series
         series.opened()
         worker.telemetry.socketOpened(direction)
+        guard worker.telemetry.log.isEnabled(.debug, .access) else { return }
         worker.telemetry.log.access(self.line(.opened))
     }
 

@@ -59,7 +59,8 @@ package enum NodeProgram {
         }
         defer { withExtendedLifetime(signals) {} }
         Process.raiseOpenFiles()
-        let levels = configuration.logLevels
+        var levels = configuration.logLevels
+        if !configuration.writesAccessLog { levels[.access] = .off }
         let log = Log(
             format: configuration.logFormat,
             levels: levels,
