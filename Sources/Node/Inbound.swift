@@ -195,6 +195,11 @@ final class Inbound: RelayObserver, TunnelStreamOwner {
     // MARK: validated (everything that can fail before the 200)
 
     func start(_ fields: HeaderFields) {
+        if let peer = tunnel.peer, let destination = worker.workload(of: pod) {
+            // Known before anything is read, so that every refusal says who it refused.
+            record.parties(source: nil, destination: destination)
+            record.authenticated(source: peer, destination: destination.identity, encrypted: true)
+        }
         do throws(ConnectRequest.Refusal) {
             let request = try ConnectRequest(fields)
             worker.wait(

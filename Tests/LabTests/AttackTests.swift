@@ -235,7 +235,7 @@ import Testing
     }
 
     @Test func `is not a connection from before the enrolment`() throws {
-        let lab = try TestLab(SharedLab.manifest)
+        let lab = try SharedLab.make()
         let late = try lab.address("plain/far")
         let elsewhere = try lab.address("mesh/far")
         let into = try lab.start("mesh/client", Programs.live, [late, "7001"])

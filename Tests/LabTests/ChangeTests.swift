@@ -17,7 +17,7 @@ import Testing
         """
 
     private static func ownLab(_ flags: [String] = []) throws -> TestLab {
-        try TestLab(SharedLab.manifest, flags: flags)
+        try SharedLab.make(flags)
     }
 
     private func open(_ lab: TestLab, _ host: String, from pod: String) throws -> Running {

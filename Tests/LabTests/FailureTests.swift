@@ -4,7 +4,7 @@ import Testing
 /// What breaks around the proxy, and what must not break with it.
 @Suite struct `When something fails, the mesh` {
     @Test func `recovers after the network was cut`() throws {
-        let lab = try TestLab(SharedLab.manifest)
+        let lab = try SharedLab.make()
         let far = try lab.address("mesh/far")
         let near = try lab.address("mesh/near")
         let seconds = Int(ProcessInfo.processInfo.environment["AMBIT_CUT_SECONDS"] ?? "") ?? 30
@@ -20,7 +20,7 @@ import Testing
     }
 
     @Test func `sheds and recovers when descriptors run out`() throws {
-        let lab = try TestLab(SharedLab.manifest)
+        let lab = try SharedLab.make()
         let near = try lab.address("mesh/near")
         let process = try lab.proxyProcess("node-1")
         let before = try lab.load("mesh/client", near, 7001, seconds: 0.3)
@@ -56,7 +56,7 @@ import Testing
     }
 
     @Test func `never takes a new pod on an old address for the old one`() throws {
-        let lab = try TestLab(SharedLab.manifest)
+        let lab = try SharedLab.make()
         let far = try lab.address("mesh/far")
         #expect(try lab.load("mesh/client", far, 7001, seconds: 0.3).bad == 0)
         let live = try lab.start("mesh/client", Programs.live, [far, "7001"])

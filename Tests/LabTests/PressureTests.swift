@@ -38,7 +38,7 @@ import Testing
     }
 
     @Test func `serves others while handshakes stall on 15008`() throws {
-        let lab = try TestLab(SharedLab.manifest)
+        let lab = try SharedLab.make()
         let far = try lab.address("mesh/far")
         let stalling = try lab.start(
             "plain/client",
@@ -99,7 +99,7 @@ import Testing
     }
 
     @Test func `holds 2,000 idle connections and gives their memory back`() throws {
-        let lab = try TestLab(SharedLab.manifest)
+        let lab = try SharedLab.make()
         let far = try lab.address("mesh/far")
         let before = try lab.residentKilobytes("node-2")
         let holding = try lab.start(

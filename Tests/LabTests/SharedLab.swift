@@ -13,12 +13,23 @@ enum SharedLab {
     static func lab() throws -> TestLab {
         try started.withLock { held in
             if held == nil {
-                held = Result { try TestLab(manifest) }
+                held = Result { try make() }
                 atexit { SharedLab.end() }
             }
             guard let held else { throw TestLab.Failure("no lab") }
             return try held.get()
         }
+    }
+
+    /// Starts a lab of its own with the same objects; its servers serve when it returns.
+    static func make(_ flags: [String] = []) throws -> TestLab {
+        let lab = try TestLab(manifest, flags: flags)
+        for server in ["mesh/near", "mesh/far", "plain/far"] {
+            try lab.eventually("\(server) serves") {
+                try lab.lab(["logs", server]).contains("serving")
+            }
+        }
+        return lab
     }
 
     private static func end() {
