@@ -36,7 +36,7 @@ package struct WorkloadTranslation: Sendable {
         )
         workload.addresses = addresses
         workload.network = settings.network
-        workload.tunnelProtocol = isEnrolled ? .hbone : .none
+        workload.tunnelProtocol = isEnrolled || Self.hasOwnTunnel(pod) ? .hbone : .none
         workload.trustDomain = settings.trustDomain
         workload.serviceAccount = pod.serviceAccountName
         workload.node = pod.nodeName
@@ -64,6 +64,13 @@ package struct WorkloadTranslation: Sendable {
             namespace: namespace
         )
         return workload
+    }
+
+    // A pod that ends HBONE itself, such as a gateway; peers of either mesh label it so.
+    private static func hasOwnTunnel(_ pod: Pod) -> Bool {
+        let labels = pod.metadata.labels
+        let value = labels["ambit.dev/tunnel"] ?? labels["networking.istio.io/tunnel"]
+        return value == "http"
     }
 
     private func selects(_ service: Kubernetes.Service, _ pod: Pod) -> Bool {

@@ -55,7 +55,7 @@ enum Ports {
 
     /// Whether a connection to the port would reach the proxy itself.
     static func isOurs(_ port: UInt16) -> Bool {
-        port == outbound || port == inbound || port == hbone
+        port == outbound || port == inbound || port == hbone || port == dns
     }
 }
 

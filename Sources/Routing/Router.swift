@@ -7,7 +7,7 @@ package import Mesh
 /// bounded by the ports of the services and the localities of the local pods.
 package struct Router {
     /// Ports of the proxy itself in every pod: a connection to them would loop.
-    package static let illegalPorts: Set<UInt16> = [15_001, 15_006, 15_008]
+    package static let illegalPorts: Set<UInt16> = [15_001, 15_006, 15_008, 15_053]
 
     /// The localities of local pods are few; more have piled up over time and are forgotten.
     private static let localitiesMax = 64

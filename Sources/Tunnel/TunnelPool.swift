@@ -127,6 +127,9 @@ package final class TunnelPool: TunnelOwner {
     package func retire(where picks: (TunnelKey) -> Bool) {
         for (key, entry) in entries where picks(key) {
             for tunnel in entry.open { tunnel.drain() }
+            for dial in entry.dials where dial.connection?.isOpen == true {
+                dial.connection?.drain()
+            }
         }
     }
 
@@ -217,14 +220,24 @@ package final class TunnelPool: TunnelOwner {
     // MARK: the tunnels' calls
 
     package func tunnelEstablished(_ connection: TunnelConnection) {
+        guard let key = keys[ObjectIdentifier(connection)],
+            let dial = entries[key]?.dials.first(where: { $0.connection === connection })
+        else { return connection.abort("not wanted any more") }
+        dialing.tunnelOpened(key)
+        // Every peer takes one stream; how many more, its SETTINGS say, a moment later.
+        guard !dial.waiters.isEmpty else { return }
+        dial.waiters.removeFirst().tunnelReady(connection)
+    }
+
+    /// The peer's SETTINGS are there: whoever still waits gets a stream, here or elsewhere.
+    package func tunnelHasRoom(_ connection: TunnelConnection) {
         guard let key = keys[ObjectIdentifier(connection)], var entry = entries[key],
             let index = entry.dials.firstIndex(where: { $0.connection === connection })
-        else { return connection.abort("not wanted any more") }
+        else { return }
         let dial = entry.dials.remove(at: index)
         dial.connection = nil
         entry.open.append(connection)
         entries[key] = entry
-        dialing.tunnelOpened(key)
         let waiters = dial.waiters
         dial.waiters = []
         for waiter in waiters {
@@ -243,8 +256,6 @@ package final class TunnelPool: TunnelOwner {
     ) {
         stream.abort("a server does not open streams")
     }
-
-    package func tunnelHasRoom(_ connection: TunnelConnection) {}
 
     package func tunnelDraining(_ connection: TunnelConnection) {
         remove(connection)

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Foundation
 internal import Glibc
 internal import Lab
 
@@ -30,6 +31,14 @@ struct UpCommand: ParsableCommand {
     @Option(help: "The ambit-node to run instead of the one beside this program.")
     var nodeBinary: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "A PEM file with a root's certificate and private key, to certify with.",
+            discussion: "With it, certificates for foreign peers can be made by other means."
+        )
+    )
+    var authority: String?
+
     @Flag(name: .customLong("no-mesh"), help: "Make the network and the pods only.")
     var withoutMesh = false
 
@@ -46,6 +55,7 @@ struct UpCommand: ParsableCommand {
         try reporting {
             var options = SupervisorOptions(name: lab.name)
             options.nodeFlags = nodeFlags
+            options.authority = authority.map { URL(fileURLWithPath: $0).path }
             try LabLauncher.check(name: lab.name)
             if !withoutMesh { options.nodeBinary = try nodeBinary ?? LabLauncher.nodeBinary() }
             let sources = try Output.read(files)
@@ -123,12 +133,15 @@ struct SuperviseCommand: ParsableCommand {
 
     @Option var nodeBinary: String?
 
+    @Option var authority: String?
+
     func run() throws {
         try reporting {
             try LabLauncher.check(name: lab.name)
             var options = SupervisorOptions(name: lab.name)
             options.nodeBinary = nodeBinary
             options.nodeFlags = nodeFlags
+            options.authority = authority
             throw ExitCode(SupervisorStart.run(options))
         }
     }

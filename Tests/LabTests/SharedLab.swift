@@ -74,9 +74,11 @@ enum SharedLab {
         _ name: String,
         _ node: String,
         account: String? = nil,
+        labels: String? = nil,
         runs program: String? = nil
     ) -> String {
         let command = program.map { ["python3", "-u", "-c", $0] } ?? ["sleep", "infinity"]
+        let extra = labels.map { ", \($0)" } ?? ""
         let json = (try? JSONEncoder().encode(command)).map { String(decoding: $0, as: UTF8.self) }
         let identity = account.map {
             """
@@ -91,7 +93,7 @@ enum SharedLab {
             \(identity ?? "")---
             apiVersion: v1
             kind: Pod
-            metadata: {name: \(name), namespace: \(namespace), labels: {app: \(name)}}
+            metadata: {name: \(name), namespace: \(namespace), labels: {app: \(name)\(extra)}}
             spec:
               nodeName: \(node)
               serviceAccountName: \(account ?? "default")

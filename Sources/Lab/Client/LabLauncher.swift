@@ -68,6 +68,9 @@ package enum LabLauncher {
                 command.arguments += ["--node-binary", binary]
             }
             for flag in options.nodeFlags { command.arguments += ["--node-flag", flag] }
+            if let authority = options.authority {
+                command.arguments += ["--authority", authority]
+            }
             command.output = input.raw
             command.error = STDERR_FILENO
             let process = try command.spawn()

@@ -1,3 +1,4 @@
+internal import Foundation
 internal import Identity
 internal import Mesh
 internal import Reactor
@@ -26,10 +27,18 @@ final class Signers {
     private let hosted = Hosted()
     private var servers: [String: SignerServer] = [:]
 
-    /// Makes an authority with a new root, which lives in memory only.
-    init(trustDomain: String) throws(LabError) {
-        do {
-            signer = try Signer(trustDomain: trustDomain)
+    /// Makes an authority with the root of a PEM file, or with a new one that lives in memory only.
+    init(trustDomain: String, authority file: String?) throws(LabError) {
+        do throws(TLSError) {
+            guard let file else {
+                signer = try Signer(trustDomain: trustDomain)
+                return
+            }
+            guard let bytes = FileManager.default.contents(atPath: file) else {
+                throw .unreadable("\(file) cannot be read")
+            }
+            let pem = String(decoding: bytes, as: UTF8.self)
+            signer = Signer(authority: try Authority(pem: pem, trustDomain: trustDomain))
         } catch {
             throw LabError(.failed, "cannot make a certificate authority: \(error)")
         }

@@ -33,7 +33,10 @@ final class Supervisor {
         self.listener = listener
         cluster = Cluster(nodeFlags: options.nodeFlags)
         fabric = try Fabric(resolvers: Cluster.resolvers)
-        signers = try Signers(trustDomain: cluster.trustDomain)
+        signers = try Signers(
+            trustDomain: cluster.trustDomain,
+            authority: options.authority
+        )
         nameServer = try ClusterNameServer(
             cluster.resolver,
             addresses: Cluster.resolvers.filter { $0.family == .v4 || NetworkParameters.hasIPv6 },

@@ -6,6 +6,8 @@ package struct SupervisorOptions: Sendable, Codable {
     package var nodeBinary: String?
     /// `KEY=VALUE` entries that become flags of every `ambit-node`.
     package var nodeFlags: [String] = []
+    /// A PEM file with the root's certificate and key; nil for a new root that lives in memory.
+    package var authority: String?
 
     package init(name: String) {
         self.name = name

@@ -48,6 +48,18 @@ import Testing
     }
 
     @Test(arguments: [
+        ("networking.istio.io/tunnel: http", true), ("ambit.dev/tunnel: http", true),
+        ("ambit.dev/tunnel: none, networking.istio.io/tunnel: http", false), ("app: web", false),
+    ])
+    func `outside the mesh speaks HBONE when its label says so`(
+        labels: String,
+        speaks: Bool
+    ) throws {
+        let mesh = try MeshFixture(Manifest.pod("web", labels: labels))
+        #expect(try mesh.workload("web").tunnelProtocol == (speaks ? .hbone : .none))
+    }
+
+    @Test(arguments: [
         ("app: a, app.kubernetes.io/name: b, service.istio.io/canonical-name: c", "c", "latest"),
         ("app: a, app.kubernetes.io/name: b, version: x", "b", "x"),
         ("app: a, version: x, app.kubernetes.io/version: y", "a", "y"),
