@@ -174,12 +174,16 @@ import Testing
             "alert no application protocol", "the peer did not agree on ALPN h2"
         ),
         (
-            "curl -svk --http2 https://HOST:15008/", "certificate required",
+            // The reset that follows a refusal may overtake its alert on the way to a writer.
+            "curl -svk --http2 https://HOST:15008/", "certificate required|Broken pipe|reset by",
             "the client showed no certificate"
         ),
-        ("curl -sv http://HOST:15008/", "Empty reply", "the peer does not speak TLS here"),
         (
-            "curl -sv --http2-prior-knowledge http://HOST:15008/", "not closed cleanly",
+            "curl -sv http://HOST:15008/", "Empty reply|reset by",
+            "the peer does not speak TLS here"
+        ),
+        (
+            "curl -sv --http2-prior-knowledge http://HOST:15008/", "not closed cleanly|reset by",
             "the peer does not speak TLS here"
         ),
         (
@@ -206,7 +210,8 @@ import Testing
             timeout 10 \(command.replacingOccurrences(of: "HOST", with: host)) < /dev/null 2>&1
             """
         )
-        #expect(done.output.contains(says), "\(done.output)")
+        let told = says.split(separator: "|").contains { done.output.contains($0) }
+        #expect(told && !done.output.contains("HTTP/2 200"), "\(done.output)")
         try foreign.logged("node-2", beyond: before, logged)
     }
 
