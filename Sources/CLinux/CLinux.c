@@ -11,7 +11,6 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
-#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -107,10 +106,7 @@ uint64_t ambit_realtime(void) { return nanoseconds(CLOCK_REALTIME); }
 int ambit_open(const char *path, int flags, unsigned mode) {
     return open(path, flags | O_CLOEXEC, mode);
 }
-int ambit_unread(int fd, int *count) { return ioctl(fd, FIONREAD, count); }
-int ambit_death_signal(int signal) { return prctl(PR_SET_PDEATHSIG, signal); }
 int ambit_thread_name(const char *name) { return prctl(PR_SET_NAME, name); }
-int ambit_gettid(void) { return (int)syscall(SYS_gettid); }
 int ambit_fork(void) { return fork(); }
 int ambit_execvpe(const char *file, char *const argv[], char *const envp[]) {
     return execvpe(file, argv, envp);
@@ -120,9 +116,6 @@ int ambit_mount(const char *source, const char *target, const char *type, uint64
     return mount(source, target, type, flags, data);
 }
 int ambit_umount(const char *target, int flags) { return umount2(target, flags); }
-int ambit_pivot_root(const char *root, const char *old) {
-    return (int)syscall(SYS_pivot_root, root, old);
-}
 
 int64_t ambit_open_files_limit(void) {
     struct rlimit limit;
@@ -198,36 +191,5 @@ ssize_t ambit_recv_fds(int socket, void *bytes, size_t length, int *fds, int *co
         return -1;
     }
     *count = taken;
-    return got;
-}
-
-ssize_t ambit_recv_original(int socket, void *bytes, size_t length,
-                            struct sockaddr_storage *source, socklen_t *source_length,
-                            struct sockaddr_storage *original, socklen_t *original_length) {
-    struct iovec part = {bytes, length};
-    union {
-        char room[256];
-        struct cmsghdr align;
-    } control;
-    struct msghdr message = {.msg_name = source,
-                             .msg_namelen = sizeof *source,
-                             .msg_iov = &part,
-                             .msg_iovlen = 1,
-                             .msg_control = control.room,
-                             .msg_controllen = sizeof control.room};
-    *original_length = 0;
-    ssize_t got = recvmsg(socket, &message, MSG_TRUNC);
-    if (got < 0) return -1;
-    *source_length = message.msg_namelen;
-    for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header != NULL;
-         header = CMSG_NXTHDR(&message, header)) {
-        if (header->cmsg_level == IPPROTO_IP && header->cmsg_type == IP_ORIGDSTADDR) {
-            memcpy(original, CMSG_DATA(header), sizeof(struct sockaddr_in));
-            *original_length = sizeof(struct sockaddr_in);
-        } else if (header->cmsg_level == IPPROTO_IPV6 && header->cmsg_type == IPV6_ORIGDSTADDR) {
-            memcpy(original, CMSG_DATA(header), sizeof(struct sockaddr_in6));
-            *original_length = sizeof(struct sockaddr_in6);
-        }
-    }
     return got;
 }

@@ -202,18 +202,10 @@ final class Inbound: RelayObserver, TunnelStreamOwner {
         }
         do throws(ConnectRequest.Refusal) {
             let request = try ConnectRequest(fields)
-            worker.wait(
-                milliseconds: worker.settings.workloadWaitMilliseconds,
-                until: { [unowned self] in worker.workload(of: pod) != nil || isOver },
-                { [self] isKnown in
-                    guard !isOver else { return }
-                    guard isKnown, let destination = worker.workload(of: pod) else {
-                        let name = "\(pod.local.namespace)/\(pod.local.name)"
-                        return answer(503, .none, "the mesh does not know the pod \(name) yet")
-                    }
-                    resolve(request, destination)
-                }
-            )
+            pod.whenKnown(unless: { [self] in isOver }) { [self] destination, reason in
+                guard let destination else { return answer(503, .none, reason) }
+                resolve(request, destination)
+            }
         } catch {
             answer(400, .none, error.description)
         }

@@ -42,27 +42,15 @@ final class Outbound: LiveConnection, TunnelWaiter, TunnelStreamOwner, RelayObse
     func start() {
         worker.add(self)
         guard let raw = socket?.raw else { return }
-        Socket.setKeepAlive(raw, idle: 180, interval: 180, count: 9)
-        guard let peer = (try? KernelAddress.remote(of: raw)).flatMap(SocketAddress.init),
-            let dialled = (try? KernelAddress.local(of: raw)).flatMap(SocketAddress.init)
-        else { return refuse("no-address", "the connection was gone before it was read") }
-        record.sourceAddress = peer
-        record.destinationAddress = dialled
-        original = OriginalDestination(dialled)
-        // Keeps itself alive as a live connection of the worker.
-        worker.wait(
-            milliseconds: worker.settings.workloadWaitMilliseconds,
-            until: { [unowned self] in worker.workload(of: pod) != nil || isOver },
-            { [self] isKnown in
-                guard !isOver else { return }
-                guard isKnown, let source = worker.workload(of: pod) else {
-                    let name = "\(pod.local.namespace)/\(pod.local.name)"
-                    return refuse("unknown-source", "the mesh does not know the pod \(name) yet")
-                }
-                record.parties(source: source, destination: nil)
-                route(source)
-            }
-        )
+        guard let addresses = pod.captured(raw, into: record) else {
+            return refuse("no-address", "the connection was gone before it was read")
+        }
+        original = OriginalDestination(addresses.dialled)
+        pod.whenKnown(unless: { [self] in isOver }) { [self] source, reason in
+            guard let source else { return refuse("unknown-source", reason) }
+            record.parties(source: source, destination: nil)
+            route(source)
+        }
     }
 
     // MARK: routed

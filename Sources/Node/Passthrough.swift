@@ -27,30 +27,16 @@ final class Passthrough: LiveConnection, RelayObserver {
     func start() {
         worker.add(self)
         guard let raw = socket?.raw else { return }
-        Socket.setKeepAlive(raw, idle: 180, interval: 180, count: 9)
-        guard let peer = (try? KernelAddress.remote(of: raw)).flatMap(SocketAddress.init),
-            let dialled = (try? KernelAddress.local(of: raw)).flatMap(SocketAddress.init)
-        else { return refuse("no-address", "the connection was gone before it was read") }
-        record.sourceAddress = peer
-        record.destinationAddress = dialled
+        guard let (peer, dialled) = pod.captured(raw, into: record) else {
+            return refuse("no-address", "the connection was gone before it was read")
+        }
         guard !Ports.isOurs(dialled.port) else {
             return refuse("self-call", "port \(dialled.port) is the proxy's own")
         }
-        worker.wait(
-            milliseconds: worker.settings.workloadWaitMilliseconds,
-            until: { [unowned self] in worker.workload(of: pod) != nil || isOver },
-            { [self] isKnown in
-                guard !isOver else { return }
-                guard isKnown, let destination = worker.workload(of: pod) else {
-                    let name = "\(pod.local.namespace)/\(pod.local.name)"
-                    return refuse(
-                        "unknown-destination",
-                        "the mesh does not know the pod \(name) yet"
-                    )
-                }
-                permit(peer, dialled, destination)
-            }
-        )
+        pod.whenKnown(unless: { [self] in isOver }) { [self] destination, reason in
+            guard let destination else { return refuse("unknown-destination", reason) }
+            permit(peer, dialled, destination)
+        }
     }
 
     // MARK: authorized

@@ -72,6 +72,38 @@ final class Pod {
         listeners.append(listener)
     }
 
+    /// Reads who dialled whom on a captured connection into its record; nil when it has gone.
+    func captured(
+        _ socket: Int32,
+        into record: ConnectionRecord
+    ) -> (peer: SocketAddress, dialled: SocketAddress)? {
+        Socket.setKeepAlive(socket, idle: 180, interval: 180, count: 9)
+        guard let peer = (try? KernelAddress.remote(of: socket)).flatMap(SocketAddress.init),
+            let dialled = (try? KernelAddress.local(of: socket)).flatMap(SocketAddress.init)
+        else { return nil }
+        record.sourceAddress = peer
+        record.destinationAddress = dialled
+        return (peer, dialled)
+    }
+
+    /// Calls `done` with the pod's workload as soon as the mesh knows it, or with nil and a reason
+    /// after the wait; not at all for a connection that is over by then.
+    func whenKnown(
+        unless isOver: @escaping () -> Bool,
+        _ done: @escaping (WorkloadRecord?, _ reason: String) -> Void
+    ) {
+        let worker = self.worker
+        worker.wait(
+            milliseconds: worker.settings.workloadWaitMilliseconds,
+            until: { [self] in worker.workload(of: self) != nil || isOver() },
+            { [self] _ in
+                guard !isOver() else { return }
+                let name = "\(local.namespace)/\(local.name)"
+                done(worker.workload(of: self), "the mesh does not know the pod \(name) yet")
+            }
+        )
+    }
+
     /// Whether the pod may open another connection; counts it when it may.
     func admit() -> Bool {
         guard connections < worker.settings.connectionsPerPodMax else { return false }

@@ -240,9 +240,6 @@ final class Worker: ReadinessHandler, TunnelDialing {
         handle.live = live.count
     }
 
-    /// Connections that are open.
-    var liveCount: Int { live.count }
-
     /// The metric labels of a workload.
     func labels(of record: WorkloadRecord?) -> WorkloadLabels {
         guard let record else { return .unknown }

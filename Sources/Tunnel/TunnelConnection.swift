@@ -109,9 +109,6 @@ package final class TunnelConnection: ReadinessHandler, LoopTask, TimerHandler {
     /// Whether TLS ever came up.
     package var wasEstablished: Bool { peerIdentity != nil }
 
-    /// Streams that run.
-    package var streamCount: Int { streams.count }
-
     /// Whether TLS and HTTP/2 are up.
     package var isOpen: Bool { phase == .open }
 

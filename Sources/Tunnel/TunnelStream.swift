@@ -58,9 +58,6 @@ package final class TunnelStream: ReadinessHandler {
         close(.closed("refused"))
     }
 
-    /// Whether the peer has finished sending and nothing waits to be delivered.
-    package var hasReceivedEnd: Bool { receivedEnd && pending.isEmpty }
-
     /// Gives the stream its socket: early bytes go out, then both directions flow.
     package func attach(_ socket: consuming Descriptor, observer: any RelayObserver) {
         guard let connection else {

@@ -53,17 +53,13 @@ uint64_t ambit_monotonic(void);
 uint64_t ambit_realtime(void);
 // Variadic in C.
 int ambit_open(const char *path, int flags, unsigned mode);
-int ambit_unread(int fd, int *count);
-int ambit_death_signal(int signal);
 int ambit_thread_name(const char *name);
-int ambit_gettid(void);
 // fork and exec are marked unavailable in Swift.
 int ambit_fork(void);
 int ambit_execvpe(const char *file, char *const argv[], char *const envp[]);
 int ambit_mount(const char *source, const char *target, const char *type, uint64_t flags,
                 const char *data);
 int ambit_umount(const char *target, int flags);
-int ambit_pivot_root(const char *root, const char *old);
 // Raises the soft limit of open files to the hard one; returns what is in force now, or -1.
 int64_t ambit_raise_open_files(void);
 int64_t ambit_open_files_limit(void);
@@ -76,9 +72,4 @@ ssize_t ambit_send_fds(int socket, const void *bytes, size_t length, const int *
 // Receives bytes and descriptors; *count holds the room (at most 16) and then the number taken.
 // Surplus descriptors are closed; returns -1 with EMSGSIZE when the message was cut.
 ssize_t ambit_recv_fds(int socket, void *bytes, size_t length, int *fds, int *count);
-// Receives a datagram with the address it was sent to before TPROXY (IP_RECVORIGDSTADDR);
-// *original_length is 0 when the kernel gave none.
-ssize_t ambit_recv_original(int socket, void *bytes, size_t length,
-                            struct sockaddr_storage *source, socklen_t *source_length,
-                            struct sockaddr_storage *original, socklen_t *original_length);
 #endif
