@@ -290,7 +290,6 @@ final class Inbound: RelayObserver, TunnelStreamOwner {
             self.delivery = nil
             switch consume outcome {
             case .connected(let socket):
-                Socket.setNoDelay(socket.raw)
                 respond(200)
                 record.opened()
                 stream.attach(socket, observer: self)

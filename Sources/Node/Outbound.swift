@@ -137,7 +137,10 @@ final class Outbound: LiveConnection, TunnelWaiter, TunnelStreamOwner, RelayObse
         )
         self.key = key
         beginLoad()
-        worker.identities.request(source.identity)
+        // Asking wakes the store's threads: only for what is not held.
+        if worker.credentials(of: source.identity) == nil {
+            worker.identities.request(source.identity)
+        }
         worker.wait(
             milliseconds: worker.settings.tunnel.handshakeMilliseconds,
             until: { [unowned self] in worker.credentials(of: source.identity) != nil || isOver },
@@ -272,7 +275,6 @@ final class Outbound: LiveConnection, TunnelWaiter, TunnelStreamOwner, RelayObse
 
     private func splice(_ server: consuming Descriptor) {
         guard let client = socket.take() else { return }
-        Socket.setNoDelay(server.raw)
         let relay = SpliceRelay(loop: worker.loop, pipes: worker.pipes, observer: self)
         self.relay = relay
         relay.start(client: client, server: server)

@@ -50,11 +50,14 @@ final class Worker: ReadinessHandler, TunnelDialing {
     let identities: IdentityRequests
     let reserve = DescriptorReserve()
     private let handle: WorkerHandle
+    /// The namespace of this thread, to come back to from a pod's.
+    let home: NetworkNamespace
 
     private(set) var snapshot = Snapshot.empty
     var router = Router(snapshot: .empty)
     private(set) var isDraining = false
-    var random = SystemRandomNumberGenerator()
+    /// For trace ids and balancing, where a system call per number would cost more than it is worth.
+    var random = FastRandom()
     /// Connections open to each endpoint from here, for balancing.
     var load = EndpointLoad()
     /// What the pods' name queries and answers are read into.
@@ -82,6 +85,7 @@ final class Worker: ReadinessHandler, TunnelDialing {
         self.identities = identities
         self.handle = handle
         self.loop = try EventLoop()
+        self.home = try NetworkNamespace.current()
         _ = try loop.add(handle.mailbox.descriptor, self)
     }
 

@@ -104,14 +104,26 @@ package final class EventLoop {
     ///
     /// Late events for it are dropped.
     package func remove(_ registration: Registration) {
+        guard let descriptor = release(registration) else { return }
+        _ = ambit_epoll_ctl(epoll.raw, ambit_EPOLL_CTL_DEL, descriptor, 0, 0)
+    }
+
+    /// Stops watching a descriptor that is closed next and has no duplicate: the close itself
+    /// takes it out of epoll, which spares a call.
+    package func removeClosing(_ registration: Registration) {
+        _ = release(registration)
+    }
+
+    private func release(_ registration: Registration) -> Int32? {
         let index = registration.slot
         guard index < slots.count, slots[index].generation == registration.generation,
             slots[index].handler != nil
-        else { return }
-        _ = ambit_epoll_ctl(epoll.raw, ambit_EPOLL_CTL_DEL, slots[index].descriptor, 0, 0)
+        else { return nil }
+        let descriptor = slots[index].descriptor
         slots[index].handler = nil
         slots[index].descriptor = -1
         free.append(index)
+        return descriptor
     }
 
     /// Calls the task after the current batch of events; callers keep themselves from asking twice.

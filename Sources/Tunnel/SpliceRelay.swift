@@ -172,7 +172,7 @@ package final class SpliceRelay: LoopTask {
         self.client = nil
         self.server = nil
         for side in [client, server] {
-            if let registration = side.registration { loop.remove(registration) }
+            if let registration = side.registration { loop.removeClosing(registration) }
             // A pipe with bytes left in it cannot be used again: it closes.
             side.pipe = nil
             if end != .finished { Socket.resetOnClose(side.socket.raw) }

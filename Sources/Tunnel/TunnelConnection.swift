@@ -172,7 +172,8 @@ package final class TunnelConnection: ReadinessHandler, LoopTask, TimerHandler {
             guard sendUnsent() else { return }
         }
         if socketReadable { receive() }
-        if phase != .closed, hasWork { schedule() }
+        // What is left to read has had its edge: nobody else would ask for another turn.
+        if phase != .closed, socketReadable || hasWork { schedule() }
     }
 
     package func resume() {

@@ -155,7 +155,8 @@ package final class TunnelStream: ReadinessHandler {
     private func finishWritingIfDone() {
         guard receivedEnd, pending.isEmpty, !finishedWriting, let raw = socket?.raw else { return }
         finishedWriting = true
-        Socket.finishWriting(raw)
+        // With the other half over too, the close itself says FIN.
+        if !sentEnd { Socket.finishWriting(raw) }
         finishIfDone()
     }
 
@@ -234,7 +235,7 @@ package final class TunnelStream: ReadinessHandler {
     private func close(_ end: RelayEnd) {
         guard let connection else { return }
         self.connection = nil
-        if let registration { connection.loop.remove(registration) }
+        if let registration { connection.loop.removeClosing(registration) }
         registration = nil
         pending.removeAll()
         if let raw = socket?.raw, end != .finished { Socket.resetOnClose(raw) }
