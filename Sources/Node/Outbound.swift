@@ -161,7 +161,7 @@ final class Outbound: LiveConnection, TunnelWaiter, TunnelStreamOwner, RelayObse
     func tunnelReady(_ connection: TunnelConnection) {
         guard !isOver, let choice, let source = record.source else { return }
         var request = ConnectRequest(authority: .address(choice.address))
-        request.baggage = Baggage(source.workload)
+        request.baggage = worker.baggage(of: source)
         request.forwarded = Forwarded(
             client: record.sourceAddress,
             host: choice.service?.service.hostname

@@ -68,7 +68,9 @@ final class Worker: ReadinessHandler, TunnelDialing {
     private var nameQueries = 0
     private var live: [ObjectIdentifier: any LiveConnection] = [:]
     private var waiting: [Waiting] = []
+    // Made once for each record of the snapshot, which holds the records.
     private var labels: [ObjectIdentifier: WorkloadLabels] = [:]
+    private var baggage: [ObjectIdentifier: String] = [:]
     private var poolStorage: TunnelPool?
 
     /// Makes a worker on the calling thread, which must run its loop.
@@ -168,6 +170,7 @@ final class Worker: ReadinessHandler, TunnelDialing {
         self.snapshot = snapshot
         router.adopt(snapshot)
         labels.removeAll()
+        baggage.removeAll()
         if !diff.vacated.isEmpty {
             let network = settings.network
             pool.close(reason: "the workload left its address") { key in
@@ -250,6 +253,14 @@ final class Worker: ReadinessHandler, TunnelDialing {
         if let known = labels[ObjectIdentifier(record)] { return known }
         let made = WorkloadLabels(record.workload)
         labels[ObjectIdentifier(record)] = made
+        return made
+    }
+
+    /// How a workload is described to peers.
+    func baggage(of record: WorkloadRecord) -> String {
+        if let known = baggage[ObjectIdentifier(record)] { return known }
+        let made = Baggage(record.workload).description
+        baggage[ObjectIdentifier(record)] = made
         return made
     }
 

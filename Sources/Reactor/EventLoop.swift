@@ -13,6 +13,21 @@ package struct Readiness: OptionSet, Sendable {
     /// Both directions are finished.
     package static let hangup = Readiness(rawValue: ambit_EPOLLHUP)
     package static let error = Readiness(rawValue: ambit_EPOLLERR)
+
+    // Asked for at every event: plain arithmetic, where set algebra across modules is not.
+
+    /// Whether a read would tell something: bytes, an end or an error.
+    package var mayRead: Bool {
+        rawValue & (ambit_EPOLLIN | ambit_EPOLLRDHUP | ambit_EPOLLHUP | ambit_EPOLLERR) != 0
+    }
+    /// Whether the other side is done, one way or another.
+    package var isClosing: Bool {
+        rawValue & (ambit_EPOLLRDHUP | ambit_EPOLLHUP | ambit_EPOLLERR) != 0
+    }
+    /// Whether a write would be taken.
+    package var mayWrite: Bool { rawValue & ambit_EPOLLOUT != 0 }
+    /// Whether an error waits to be taken.
+    package var hasError: Bool { rawValue & ambit_EPOLLERR != 0 }
 }
 
 /// Something that owns a descriptor watched by a loop.

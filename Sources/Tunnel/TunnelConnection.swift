@@ -164,11 +164,9 @@ package final class TunnelConnection: ReadinessHandler, LoopTask, TimerHandler {
 
     package func ready(_ readiness: Readiness) {
         guard phase != .closed else { return }
-        if !readiness.isDisjoint(with: [.readable, .readClosed, .hangup, .error]) {
-            socketReadable = true
-        }
-        if !readiness.isDisjoint(with: [.readClosed, .hangup, .error]) { socketClosing = true }
-        if readiness.contains(.writable), !unsent.isEmpty {
+        if readiness.mayRead { socketReadable = true }
+        if readiness.isClosing { socketClosing = true }
+        if readiness.mayWrite, !unsent.isEmpty {
             guard sendUnsent() else { return }
         }
         if socketReadable { receive() }

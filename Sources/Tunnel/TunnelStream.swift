@@ -84,20 +84,20 @@ package final class TunnelStream: ReadinessHandler {
     /// The stream's socket changed; called by the loop.
     package func ready(_ readiness: Readiness) {
         guard let connection, let raw = socket?.raw else { return }
-        if !readiness.isDisjoint(with: [.readClosed, .hangup, .error]) { socketClosing = true }
-        if readiness.contains(.error) {
+        if readiness.isClosing { socketClosing = true }
+        if readiness.hasError {
             if socketEnded {
                 let code = Socket.takeError(raw)
                 if code != 0 { return fail(.resetBySocket(code), code: .cancel) }
             }
             socketReadable = true
         }
-        if readiness.contains(.writable), !socketWritable {
+        if readiness.mayWrite, !socketWritable {
             socketWritable = true
             flushPending()
         }
         guard self.connection != nil else { return }
-        if !readiness.isDisjoint(with: [.readable, .readClosed, .hangup]) { socketReadable = true }
+        if readiness.mayRead { socketReadable = true }
         if socketReadable, !socketEnded { connection.enqueue(self) }
     }
 
