@@ -7,8 +7,8 @@ package import Reactor
 /// Each worker and, during a hand-over, each process has its own: SO_REUSEPORT spreads the
 /// connections. They are non-blocking and listen on every address of both families; one IPv6
 /// socket serves IPv4 too, TPROXY included, and where the kernel has no IPv6 an IPv4 socket takes
-/// its place. Accepted sockets send small writes at once and are probed
-/// when silent for three minutes. Addresses of IPv4 connections then come as IPv4-mapped ones, which `IPAddress` turns
+/// its place. Accepted sockets send small writes at once and are probed when silent for three
+/// minutes. Addresses of IPv4 connections then come as IPv4-mapped ones, which `IPAddress` turns
 /// back. Accepted sockets keep our mark and are transparent; `getsockname` of a captured one is
 /// its original destination.
 package struct PodListeners: ~Copyable {

@@ -56,7 +56,7 @@ final class Worker: ReadinessHandler, TunnelDialing {
     private(set) var snapshot = Snapshot.empty
     var router = Router(snapshot: .empty)
     private(set) var isDraining = false
-    /// For trace ids and balancing, where a system call per number would cost more than it is worth.
+    /// For trace ids and balancing, where a system call per number would cost too much.
     var random = FastRandom()
     /// Connections open to each endpoint from here, for balancing.
     var load = EndpointLoad()

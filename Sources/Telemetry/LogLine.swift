@@ -132,17 +132,13 @@ struct LogLine: ~Copyable {
         case .text:
             append(hasFields ? " " : "\t")
             hasFields = true
-            append(key)
+            append(key.description)
             append("=")
         case .json:
             append(",\"")
-            append(key)
+            append(key.description)
             append("\":")
         }
-    }
-
-    private mutating func append(_ key: StaticString) {
-        key.withUTF8Buffer { unsafe bytes.append(contentsOf: $0) }
     }
 
     private mutating func append(_ text: String) {

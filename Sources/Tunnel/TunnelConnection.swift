@@ -22,13 +22,6 @@ package protocol TunnelOwner: AnyObject {
 /// Everything happens on one loop. What a batch of events makes ready to send is framed once, at
 /// the end of the batch, in one TLS write and one send.
 package final class TunnelConnection: ReadinessHandler, LoopTask, TimerHandler {
-    /// Payload of one DATA frame: with its header it fills one TLS record.
-    static let slotPayload = 16_375
-    /// A frame header and its payload.
-    static let slotBytes = 16_384
-    /// Frames written at once.
-    static let slotsMax = WorkerBuffers.scratchBytes / slotBytes
-
     enum Phase { case handshake, open, closed }
 
     package let loop: EventLoop

@@ -183,11 +183,11 @@ package final class TunnelStream: ReadinessHandler {
         case .bytes(let bytes):
             let isFull = bytes == room.byteCount
             if isFull {
-                slots = min(slots * 4, TunnelConnection.slotsMax)
+                slots = min(slots * 4, WorkerBuffers.recordsMax)
             } else {
                 // A short read has drained the socket: the next edge tells of more.
                 socketReadable = socketClosing
-                slots = 1 + bytes / TunnelConnection.slotPayload
+                slots = 1 + bytes / RecordBatch.payloadMax
             }
             observer?.relayed(toSocket: 0, fromSocket: bytes)
             return .bytes(bytes, more: socketReadable)
