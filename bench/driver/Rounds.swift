@@ -1,0 +1,47 @@
+internal import Bench
+internal import Foundation
+
+/// Measures every contender by every metric, interleaved, round after round.
+struct Rounds {
+    private let plan: Plan
+    private let meter: Meter
+
+    init(_ plan: Plan, _ files: ProgramFiles) {
+        self.plan = plan
+        meter = Meter(
+            load: Load(folder: files.folder, seconds: plan.seconds),
+            hostProcesses: files.hostProcesses
+        )
+    }
+
+    func run(_ stage: Stage) throws -> [Sample] {
+        var samples: [Sample] = []
+        for contender in stage.contenders + stage.sameNode { try meter.load.warmUp(contender) }
+        for round in 1...plan.rounds {
+            for metric in plan.metrics where metric != .memory && metric != .node50 {
+                let all = metric == .sameNode ? stage.sameNode : stage.contenders
+                // Nobody is always first, or always after the same other.
+                for index in all.indices {
+                    let contender = all[(index + round - 1) % all.count]
+                    let sample = try meter.measure(contender, metric, round: round)
+                    samples.append(sample)
+                    tell(sample)
+                }
+            }
+        }
+        return samples
+    }
+
+    private func tell(_ sample: Sample) {
+        let figures = Figure.allCases.compactMap { figure in
+            sample[figure].map { "\(ResultTable.number($0)) \(figure.rawValue)" }
+        }
+        var line = "\(sample.round)/\(plan.rounds) \(sample.metric.rawValue) "
+        line += "\(sample.contender.rawValue): " + figures.joined(separator: ", ")
+        if sample.attempts > 1 || sample.isDisturbed {
+            let part = ResultTable.number(sample.outside * 100)
+            line += " (\(sample.attempts) attempts, others took \(part) % of the machine)"
+        }
+        Terminal.tell(line)
+    }
+}
