@@ -40,6 +40,16 @@ struct BenchCommand: ParsableCommand {
     @Option(help: "Where to write the raw numbers, medians and ratios as JSON.")
     var json: String?
 
+    @Option(help: "Read such a file instead of measuring.")
+    var from: String?
+
+    @Flag(help: "Write bench/results and the tables of bench/README.md.")
+    var publish = false
+
+    private static let quickMetrics: [Metric] = [
+        .throughput1, .throughput8, .requests16, .requests64, .rate2000, .connections,
+    ]
+
     private static func list<Name: CaseIterable & RawRepresentable>(_: Name.Type) -> String
     where Name.RawValue == String {
         Name.allCases.map(\.rawValue).joined(separator: ", ")
@@ -70,7 +80,7 @@ struct BenchCommand: ParsableCommand {
         if compare != nil { contenders.append(.ambitB) }
         return Plan(
             contenders: contenders,
-            metrics: metrics?.names ?? Metric.allCases,
+            metrics: metrics?.names ?? (quick ? Self.quickMetrics : Metric.allCases),
             rounds: rounds ?? (quick ? 1 : 3),
             seconds: seconds ?? (quick ? 2 : 4),
             congestion: congestion,
@@ -79,25 +89,49 @@ struct BenchCommand: ParsableCommand {
     }
 
     func run() throws {
+        let file = try from.map { try ResultFile(reading: URL(fileURLWithPath: $0)) } ?? measure()
+        if let json { try file.write(to: URL(fileURLWithPath: json)) }
+        if publish { try Publication.publish(file) }
+        print(Report(file).text(), terminator: "")
+    }
+
+    private func measure() throws -> ResultFile {
         let files = try ProgramFiles(
             ambitNode: ambitNode.map { URL(fileURLWithPath: $0).path }
         )
         let plan = plan
+        let date = ISO8601DateFormatter().string(from: Date())
+        let samples = try samples(plan, files)
+        let surroundings = Surroundings(files: files)
+        return ResultFile(
+            date: date,
+            command: (["bench/run"] + CommandLine.arguments.dropFirst()).joined(separator: " "),
+            machine: surroundings.machine(),
+            congestion: plan.congestion,
+            rounds: plan.rounds,
+            seconds: plan.seconds,
+            versions: surroundings.versions(),
+            outsideMax: Meter.outsideMax,
+            samples: samples
+        )
+    }
+
+    private func samples(_ plan: Plan, _ files: ProgramFiles) throws -> [Sample] {
         let stage = try Stage(plan, files)
-        defer { stage.end() }
-        Terminal.tell("congestion control \(stage.congestion) in every pod and node")
-        let rounds = Rounds(plan, files)
-        let samples = try rounds.run(stage)
-        let medians = Medians(samples)
-        let table = ResultTable(medians, ratiosTo: [.envoyL4, .envoyL7, .copy, .splice, .ambitB])
-        print(table.text())
-        let verdicts = Bar.all.compactMap { $0.verdict(medians) }
-        if !verdicts.isEmpty { print(ResultTable(verdicts: verdicts).text()) }
-        if let json {
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-            try encoder.encode(samples).write(to: URL(fileURLWithPath: json))
+        var samples: [Sample]
+        do {
+            defer { stage.end() }
+            Terminal.tell("congestion control: \(stage.congestion) in every pod and node")
+            Terminal.tell(
+                "measured again when other programs take over "
+                    + "\(ResultTable.number(Meter.outsideMax * 100)) % of the machine"
+            )
+            samples = try Rounds(plan, files).run(stage)
         }
+        if plan.metrics.contains(.node50) {
+            samples += try FullNode(plan: plan, files: files).measure()
+        }
+        return samples
     }
 }
 

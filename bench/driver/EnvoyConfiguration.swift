@@ -21,6 +21,24 @@ struct EnvoyConfiguration {
         }
     }
 
+    private init(_ certificates: Certificates) { self.certificates = certificates }
+
+    /// An L4 sidecar with both listeners, as every pod of a mesh has one.
+    static func sidecar(_ certificates: Certificates) -> [String: Any] {
+        let parts = EnvoyConfiguration(certificates)
+        return bootstrap(
+            [
+                listener(15001, tcpProxy(["cluster": "outbound"])),
+                listener(
+                    15006,
+                    tcpProxy(["cluster": "inbound"]),
+                    tls: parts.downstream("istio")
+                ),
+            ],
+            [originalDestination("outbound", parts.upstream("istio")), inbound]
+        )
+    }
+
     private mutating func makeL4() {
         let out = Self.tcpProxy(["cluster": "outbound"])
         client = Self.bootstrap(

@@ -88,13 +88,27 @@ struct Load {
         return report
     }
 
-    // What carries HTTP only is given a file to carry, many times over one connection each.
+    // What carries HTTP only is given files to carry, one after the other on each connection.
     private func download(_ contender: any Contender, connections: Int) throws -> LoadResult {
-        let large = url(contender, "/large")
-        var arguments = ["curl", "-s", "-Z", "--parallel-immediate", "--parallel-max", "64"]
-        arguments += ["-m", "\(seconds)", "-w", "%{size_download} %{http_code}\n"]
-        for _ in 0..<connections { arguments += ["-o", "/dev/null", large] }
-        throw BenchFailure("not yet: \(arguments)")
+        let text = try run(
+            [
+                // The time is up, which ends it with 124, and each file is told when it is there.
+                "sh", "-c", "timeout \(seconds) stdbuf -oL \"$@\" || [ $? = 124 ]", "download",
+                "curl", "-s", "-Z", "--parallel-immediate", "--parallel-max", "\(connections)",
+                "-o", "/dev/null", "-w", "%{size_download} %{http_code}\\n",
+                url(contender, "/large?[1-1000000]"),
+            ],
+            on: contender
+        )
+        let bytes = String(decoding: text, as: UTF8.self).split(separator: "\n").reduce(0.0) {
+            let words = $1.split(separator: " ")
+            return words.last == "200" ? $0 + (Double(words[0]) ?? 0) : $0
+        }
+        guard bytes > 0 else { throw BenchFailure("curl fetched nothing") }
+        return LoadResult(
+            work: .gigabytes(bytes / 1e9),
+            figures: [.gigabitsPerSecond: bytes * 8 / Double(seconds) / 1e9]
+        )
     }
 
     private func wrk(

@@ -18,6 +18,16 @@ enum Manifest {
         return frame + pairs.joined() + nearPairs.joined()
     }
 
+    /// A node full of pods in the mesh, and as many beside them that are not.
+    static func fullNode(pods: Int) -> String {
+        let enrolled = (0..<pods).map { pod("enrolled-\($0)", clientNode, .ambit) }
+        let plain = fullNodePlainPods(pods: pods).map { pod($0, clientNode, .envoyL4) }
+        return frame + enrolled.joined() + plain.joined()
+    }
+
+    /// The names of those that are not in the mesh.
+    static func fullNodePlainPods(pods: Int) -> [String] { (0..<pods).map { "plain-\($0)" } }
+
     private static let frame = """
         apiVersion: v1
         kind: Namespace

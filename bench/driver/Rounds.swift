@@ -4,10 +4,12 @@ internal import Foundation
 /// Measures every contender by every metric, interleaved, round after round.
 struct Rounds {
     private let plan: Plan
+    private let files: ProgramFiles
     private let meter: Meter
 
     init(_ plan: Plan, _ files: ProgramFiles) {
         self.plan = plan
+        self.files = files
         meter = Meter(
             load: Load(folder: files.folder, seconds: plan.seconds),
             hostProcesses: files.hostProcesses
@@ -16,6 +18,14 @@ struct Rounds {
 
     func run(_ stage: Stage) throws -> [Sample] {
         var samples: [Sample] = []
+        if plan.metrics.contains(.memory) {
+            // First of all: what has carried load keeps memory from it.
+            let probe = MemoryProbe(files: files)
+            for contender in stage.contenders where contender.name.hasProxies {
+                samples.append(try probe.measure(contender))
+                samples.last.map(tell)
+            }
+        }
         for contender in stage.contenders + stage.sameNode { try meter.load.warmUp(contender) }
         for round in 1...plan.rounds {
             for metric in plan.metrics where metric != .memory && metric != .node50 {
@@ -32,7 +42,7 @@ struct Rounds {
         return samples
     }
 
-    private func tell(_ sample: Sample) {
+    func tell(_ sample: Sample) {
         let figures = Figure.allCases.compactMap { figure in
             sample[figure].map { "\(ResultTable.number($0)) \(figure.rawValue)" }
         }

@@ -4,7 +4,15 @@ internal import Foundation
 final class Server {
     private let programs: [Program]
 
+    /// What a download is made of: small beside what a second carries, so that the file which the
+    /// end of the measurement cuts off does not count for much.
+    static let fileBytes = 16 << 20
+
     init(at place: Place, in folder: URL) throws {
+        let large = folder.appending(path: "large")
+        if !FileManager.default.fileExists(atPath: large.path) {
+            try Data(count: Self.fileBytes).write(to: large)
+        }
         let file = folder.appending(path: "nginx-\(place.name).conf")
         try Data(Self.nginx(place, folder).utf8).write(to: file)
         programs = [

@@ -83,6 +83,9 @@ package struct ResultTable: Sendable {
         return fixed(value, abs(value) < 0.1 ? 3 : 2)
     }
 
+    /// A number with one digit after the point.
+    package static func tenths(_ value: Double) -> String { fixed(value, 1) }
+
     private static func fixed(_ value: Double, _ digits: Int) -> String {
         let scale = digits == 1 ? 10.0 : digits == 2 ? 100 : 1000
         let scaled = Int((abs(value) * scale).rounded())

@@ -2,9 +2,14 @@ internal import Glibc
 internal import Reactor
 
 // ambit-relay splice|copy PORT=ADDRESS:PORT...
+// ambit-relay hold ADDRESS:PORT COUNT
 do {
-    let plan = try RelayPlan(arguments: CommandLine.arguments.dropFirst())
-    try RelayWorker.runAll(plan)
+    let arguments = CommandLine.arguments.dropFirst()
+    if arguments.first == "hold" {
+        try HeldConnections.run(try HeldConnections.Plan(arguments: arguments.dropFirst()))
+    } else {
+        try RelayWorker.runAll(try RelayPlan(arguments: arguments))
+    }
 } catch let error as RelayPlan.Invalid {
     complain("ambit-relay: \(error.reason)")
     exit(64)
