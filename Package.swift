@@ -27,6 +27,15 @@ func program(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .executableTarget(name: name, dependencies: dependencies, swiftSettings: settings)
 }
 
+// Parts of the benchmark, which lie under bench.
+func module(_ name: String, at path: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, path: path, swiftSettings: settings)
+}
+
+func program(_ name: String, at path: String, _ dependencies: [Target.Dependency]) -> Target {
+    .executableTarget(name: name, dependencies: dependencies, path: path, swiftSettings: settings)
+}
+
 // A kind of test: Tests/NAME, one folder inside it for each module under test.
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .testTarget(name: name, dependencies: dependencies, swiftSettings: settings)
@@ -90,12 +99,17 @@ let package = Package(
         ),
         program("ambit", ["Lab", arguments]),
 
+        // The benchmark.
+        module("Bench", at: "bench/measure", []),
+        program("ambit-relay", at: "bench/relay", ["CLinux", "Reactor"]),
+        program("ambit-bench", at: "bench/driver", ["Bench", arguments]),
+
         // Tests by kind.
         tests(
             "UnitTests",
             [
-                "Authorization", "Capture", "Controller", "DNS", "HTTP", "Identity", "JSON",
-                "Kubernetes", "Lab", "Mesh", "Netlink", "Node", "Reactor", "Routing", "TLS",
+                "Authorization", "Bench", "Capture", "Controller", "DNS", "HTTP", "Identity",
+                "JSON", "Kubernetes", "Lab", "Mesh", "Netlink", "Node", "Reactor", "Routing", "TLS",
                 "Telemetry", "Tunnel",
             ]
         ),

@@ -56,7 +56,8 @@ struct Manifest {
         }
         let words = text.split { !$0.isLetter && !$0.isNumber }.map(String.init)
         let products = constants.filter { words.contains($0.key) }.map(\.value)
-        dependencies[target] = strings.dropFirst() + products.sorted()
+        // A path has a slash, which no target has.
+        dependencies[target] = strings.dropFirst().filter { !$0.contains("/") } + products.sorted()
     }
 
     /// Targets that depend on each other in a circle, if any do.

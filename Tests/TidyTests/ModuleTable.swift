@@ -33,7 +33,14 @@ enum ModuleTable {
 
         "ambit-node": ["Node", "Telemetry", "Reactor"],
         "ambit": ["ArgumentParser", "Lab"],
+
+        "Bench": [],
+        "ambit-relay": ["CLinux", "Reactor"],
+        "ambit-bench": ["ArgumentParser", "Bench"],
     ]
+
+    /// The modules of the benchmark by their folders under bench.
+    static let bench = ["measure": "Bench", "relay": "ambit-relay", "driver": "ambit-bench"]
 
     /// The modules that carry or judge traffic: no Foundation, no `async`, no printing.
     static let dataPlane: Set<String> = [
@@ -44,12 +51,14 @@ enum ModuleTable {
     static func isDataPlane(_ module: String) -> Bool { dataPlane.contains(module) }
 
     /// The modules that may import Foundation, sparingly.
-    static let foundation: Set<String> = ["Kubernetes", "Controller", "Lab", "ambit"]
+    static let foundation: Set<String> = [
+        "Kubernetes", "Controller", "Lab", "ambit", "Bench", "ambit-bench",
+    ]
 
     /// The modules that may call the C library themselves.
     static let glibc: Set<String> = [
         "Reactor", "Netlink", "TLS", "Capture", "Telemetry", "Tunnel", "Node", "Lab", "ambit",
-        "ambit-node",
+        "ambit-node", "ambit-relay",
     ]
 
     /// Modules whose parts do no input or output and are given the time.

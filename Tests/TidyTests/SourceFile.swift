@@ -42,8 +42,10 @@ struct SourceFile {
 
     var isSwift: Bool { path.hasSuffix(".swift") }
 
-    /// The module under Sources, or nil elsewhere.
-    var module: String? { folder(under: "Sources") }
+    /// The module under Sources or bench, or nil elsewhere.
+    var module: String? {
+        folder(under: "Sources") ?? folder(under: "bench").flatMap { ModuleTable.bench[$0] }
+    }
 
     /// The kind of test under Tests, or nil elsewhere.
     var testKind: String? { folder(under: "Tests") }

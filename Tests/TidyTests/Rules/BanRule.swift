@@ -98,11 +98,12 @@ struct BanRule {
     // The wait on a condition variable, and programs that wait for other processes.
     private static let pacing = [
         "Sources/Reactor/Monitor.swift", "Sources/Lab/System/", "Sources/ambit/",
+        "bench/driver/Waiting.swift",
     ]
     // The one call that ends a process, a worker that cannot go on, and the programs themselves.
     private static let ending = [
         "Sources/Reactor/Signals.swift", "Sources/Node/NodeProgram.swift", "Sources/Lab/",
-        "Sources/ambit",
+        "Sources/ambit", "bench/relay/main.swift",
     ]
 
     func findings(in file: SourceFile) -> [Finding] {

@@ -1,0 +1,86 @@
+internal import Bench
+internal import Foundation
+
+/// Takes processor time before and after a load, and tells whether others used the machine.
+struct Meter {
+    /// What others may take of the machine before a measurement is made again.
+    static let outsideMax = 0.03
+    /// How often a disturbed measurement is made again.
+    static let repeatsMax = 2
+
+    let load: Load
+    let hostProcesses: String
+
+    /// Measures; again when disturbed, as often as is allowed.
+    func measure(_ contender: any Contender, _ metric: Metric, round: Int) throws -> Sample {
+        var attempts = 0
+        while true {
+            attempts += 1
+            var sample = try once(contender, metric, round)
+            sample.attempts = attempts
+            if !sample.isDisturbed || attempts > Self.repeatsMax { return sample }
+        }
+    }
+
+    private struct Reading {
+        let time = ProcessInfo.processInfo.systemUptime
+        let proxies: Double
+        let machine: (busy: Double, stolen: Double)
+        let outside: Double
+    }
+
+    private func read(_ contender: any Contender) throws -> Reading {
+        Reading(
+            proxies: ProcessFiles.seconds(of: contender.processes),
+            machine: try ProcessFiles.machine(),
+            outside: ProcessFiles.secondsOutside(hostProcesses)
+        )
+    }
+
+    private func once(
+        _ contender: any Contender,
+        _ metric: Metric,
+        _ round: Int
+    ) throws -> Sample {
+        let before = try read(contender)
+        let result = try load.run(metric, on: contender)
+        let after = try read(contender)
+        let proxies = after.proxies - before.proxies
+        // Bytes that go past the proxies would make every other figure a lie.
+        if contender.name.hasProxies, proxies < 0.001 * (after.time - before.time) {
+            throw BenchFailure("\(contender.name.title) carried nothing of \(metric.rawValue)")
+        }
+        let machine = after.machine.busy - before.machine.busy
+        var figures = result.figures
+        switch result.work {
+        case .gigabytes(let count):
+            figures[.proxySecondsPerGigabyte] = proxies / count
+            figures[.machineSecondsPerGigabyte] = machine / count
+        case .requests(let count):
+            figures[.proxyMicrosecondsPerRequest] = proxies / count * 1e6
+            figures[.machineMicrosecondsPerRequest] = machine / count * 1e6
+        case .connections(let count):
+            figures[.proxyMicrosecondsPerConnection] = proxies / count * 1e6
+            figures[.machineMicrosecondsPerConnection] = machine / count * 1e6
+        }
+        if !contender.name.hasProxies {
+            for figure in [
+                Figure.proxySecondsPerGigabyte, .proxyMicrosecondsPerRequest,
+                .proxyMicrosecondsPerConnection,
+            ] { figures[figure] = nil }
+        }
+        let capacity =
+            (after.time - before.time) * Double(ProcessInfo.processInfo.activeProcessorCount)
+        let others =
+            after.outside - before.outside + after.machine.stolen - before.machine.stolen
+        let outside = max(0, others / capacity)
+        return Sample(
+            round: round,
+            contender: contender.name,
+            metric: metric,
+            figures: figures,
+            outside: outside,
+            isDisturbed: outside > Self.outsideMax
+        )
+    }
+}

@@ -1,0 +1,62 @@
+internal import Foundation
+
+/// The programs the benchmark runs, and the folder for what it writes on the way.
+struct ProgramFiles {
+    /// Goes with the benchmark.
+    let folder: URL
+    let ambit: String
+    let ambitNode: String
+    let relay: String
+    let envoy: String
+    /// The release image's root, in which `ambit-node` runs.
+    let imageRoot: String
+    /// The `/proc` that shows all of the machine.
+    let hostProcesses: String
+
+    init(ambitNode: String?) throws {
+        let environment = ProcessInfo.processInfo.environment
+        func named(_ variable: String) throws -> String {
+            guard let path = environment[variable] else {
+                throw BenchFailure("\(variable) is not set: start this with bench/run")
+            }
+            return path
+        }
+        let own = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+        let programs = own.deletingLastPathComponent()
+        ambit = programs.appending(path: "ambit").path
+        relay = programs.appending(path: "ambit-relay").path
+        self.ambitNode = ambitNode ?? programs.appending(path: "ambit-node").path
+        envoy = try named("AMBIT_ENVOY")
+        imageRoot = try named("AMBIT_IMAGE_ROOT")
+        hostProcesses = try named("AMBIT_HOST_PROC")
+        folder = URL(fileURLWithPath: try named("AMBIT_BENCH_FOLDER"))
+        for program in [ambit, relay, self.ambitNode, envoy]
+        where !FileManager.default.isExecutableFile(atPath: program) {
+            throw BenchFailure("there is no program \(program)")
+        }
+    }
+
+    /// A script that runs a node program in the release image's root, under the id it is started
+    /// with.
+    ///
+    /// What it mounts is seen by that process only. `/dev` has the lab's state, `/proc` the pods'
+    /// namespaces.
+    func nodeScript(_ name: String, running program: String) throws -> String {
+        let mounts = """
+            set -e
+            for part in proc dev sys; do mount --rbind /$part \(imageRoot)/$part; done
+            mount --bind \(program) \(imageRoot)/usr/bin/ambit-node
+            exec chroot \(imageRoot) /usr/bin/ambit-node "$@"
+            """
+        let file = folder.appending(path: "\(name).mounts")
+        try Data(mounts.utf8).write(to: file)
+        let script = folder.appending(path: name)
+        let text = "#!/bin/sh\nexec unshare --mount sh \(file.path) \"$@\"\n"
+        try Data(text.utf8).write(to: script)
+        try FileManager.default.setAttributes(
+            [.posixPermissions: 0o755],
+            ofItemAtPath: script.path
+        )
+        return script.path
+    }
+}

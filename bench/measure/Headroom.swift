@@ -1,0 +1,32 @@
+/// Whether the load generator and the server could do more than any contender let through.
+package struct Headroom: Sendable {
+    package let quantity: Quantity
+    /// What is reached with nothing on the way.
+    package let direct: Double
+    /// The best that anything on the way reached, and who.
+    package let best: Double
+    package let contender: ContenderName
+
+    /// How much more the direct path does.
+    package var factor: Double { direct / best }
+
+    /// Of each quantity of which more is better, where the direct path was measured too.
+    package static func all(_ medians: Medians) -> [Headroom] {
+        medians.quantities.compactMap { quantity in
+            // A fixed rate is a rate that everybody reaches.
+            guard quantity.figure.isGain, quantity.metric != .rate2000,
+                let direct = medians[quantity, .none]
+            else { return nil }
+            let others = medians.contenders.filter(\.hasProxies).compactMap { name in
+                medians[quantity, name].map { (name, $0) }
+            }
+            guard let best = others.max(by: { $0.1 < $1.1 }) else { return nil }
+            return Headroom(
+                quantity: quantity,
+                direct: direct,
+                best: best.1,
+                contender: best.0
+            )
+        }
+    }
+}
