@@ -95,7 +95,8 @@ final class RecordBatch {
         while length > 0 {
             let slot = unsafe memory[at..<at + length]
             unsafe slots.append(UnsafeMutableRawBufferPointer(rebasing: slot))
-            at += length + TLSSession.recordTrailerBytes + TLSSession.recordHeaderBytes
+            at +=
+                length + TLSSession.recordTrailerBytes + TLSSession.recordHeaderBytes
                 + Self.frameHeaderBytes
             length = min(Self.payloadMax, bytesMax - slots.byteCount)
         }
@@ -130,8 +131,9 @@ final class RecordBatch {
         content += Self.frameHeaderBytes
     }
 
-    /// Seals everything in its place, or, where the session cannot, into `output`; the failure, or
-    /// nil. Afterwards `sealed` is what to send.
+    /// Seals everything in its place, or, where the session cannot, into `output`.
+    ///
+    /// Returns the failure, or nil; then `sealed` is what to send.
     func seal(with session: TLSSession, output: OutputBuffer) -> TLSError? {
         if content > 0 { finishRecord() }
         let inPlace = session.maySeal(records: done.count)

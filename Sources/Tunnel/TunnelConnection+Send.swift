@@ -85,8 +85,9 @@ extension TunnelConnection {
         precondition(isWritten, "a DATA frame beyond what its stream may send")
     }
 
-    /// Seals and sends the batch; what the socket does not take waits. False when the connection
-    /// failed.
+    /// Seals and sends the batch; what the socket does not take waits.
+    ///
+    /// False when the connection failed.
     @discardableResult
     private func sendBatch() -> Bool {
         let batch = buffers.batch
