@@ -12,7 +12,7 @@ enum {
     tag_bytes = 16,
     nonce_bytes = 12,
     content_bytes_max = 16384,
-    ciphertext_bytes_max = content_bytes_max + 256, // RFC 8446 §5.2
+    ciphertext_bytes_max = ambit_ciphertext_bytes_max,
     type_change_cipher_spec = 20,
     type_alert = 21,
     type_handshake = 22,
@@ -55,10 +55,6 @@ struct ambit_records {
     uint8_t *part;
     size_t part_used;
     size_t part_total;
-    // Plaintext that found no room.
-    uint8_t *left;
-    size_t left_at;
-    size_t left_used;
     // A handshake message that came in part: its header, then what is left of its body.
     uint8_t message[4];
     size_t message_used;
@@ -145,7 +141,6 @@ void ambit_records_free(ambit_records *records) {
     EVP_CIPHER_CTX_free(records->sending.cipher);
     EVP_CIPHER_CTX_free(records->receiving.cipher);
     free(records->part);
-    free(records->left);
     OPENSSL_cleanse(records, sizeof *records);
     free(records);
 }
@@ -158,12 +153,11 @@ static void make_nonce(const direction *side, uint8_t *nonce) {
 
 // MARK: sending
 
-// Seals one record; the output has room for it.
-static int seal(direction *side, uint8_t type, const uint8_t *bytes, size_t length,
-                ambit_output *output) {
+// Seals one record into memory with room for it; the content may lie there already.
+static int seal_record(direction *side, uint8_t type, const uint8_t *bytes, size_t length,
+                       uint8_t *record) {
     uint8_t nonce[nonce_bytes];
     make_nonce(side, nonce);
-    uint8_t *record = output->bytes + output->used;
     uint8_t *body = record + header_bytes;
     size_t sealed = length + 1 + tag_bytes;
     record[0] = type_application_data;
@@ -171,18 +165,38 @@ static int seal(direction *side, uint8_t type, const uint8_t *bytes, size_t leng
     record[2] = 3;
     record[3] = (uint8_t)(sealed >> 8);
     record[4] = (uint8_t)sealed;
+    int is_in_place = bytes == body;
+    size_t first = is_in_place ? length + 1 : length;
+    if (is_in_place) body[length] = type;
     EVP_CIPHER_CTX *cipher = side->cipher;
     int count = 0;
     int ok = EVP_EncryptInit_ex(cipher, NULL, NULL, NULL, nonce) == 1 &&
              EVP_EncryptUpdate(cipher, NULL, &count, record, header_bytes) == 1 &&
-             (length == 0 || EVP_EncryptUpdate(cipher, body, &count, bytes, (int)length) == 1) &&
-             EVP_EncryptUpdate(cipher, body + length, &count, &type, 1) == 1 &&
+             (first == 0 || EVP_EncryptUpdate(cipher, body, &count, bytes, (int)first) == 1) &&
+             (is_in_place || EVP_EncryptUpdate(cipher, body + length, &count, &type, 1) == 1) &&
              EVP_EncryptFinal_ex(cipher, body + length + 1, &count) == 1 &&
              EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_AEAD_GET_TAG, tag_bytes, body + length + 1) == 1;
-    if (!ok) return 0;
-    side->sequence++;
-    output->used += header_bytes + sealed;
+    if (ok) side->sequence++;
+    return ok;
+}
+
+// Seals one record; the output has room for it.
+static int seal(direction *side, uint8_t type, const uint8_t *bytes, size_t length,
+                ambit_output *output) {
+    if (!seal_record(side, type, bytes, length, output->bytes + output->used)) return 0;
+    output->used += header_bytes + length + 1 + tag_bytes;
     return 1;
+}
+
+int ambit_records_may_seal(const ambit_records *records, size_t count) {
+    return !records->is_closed_by_us && count <= records_per_key_max &&
+           records->sending.sequence <= records_per_key_max - count;
+}
+
+int ambit_records_seal(ambit_records *records, uint8_t *record, size_t length) {
+    return length <= content_bytes_max && ambit_records_may_seal(records, 1) &&
+           seal_record(&records->sending, type_application_data, record + header_bytes, length,
+                       record);
 }
 
 static int seal_small(ambit_records *records, uint8_t type, const uint8_t *bytes, size_t length,
@@ -259,19 +273,19 @@ static ambit_records_result check_header(ambit_records *records, const uint8_t *
     return go_on;
 }
 
-// Decrypts the record into out, which has room for all but header and tag; 0 when it is forged.
-static int open_record(direction *side, const uint8_t *record, uint8_t *out) {
+// Decrypts the record into out, its own place or one with room for all but header and tag; 0 when
+// it is forged.
+static int open_record(direction *side, uint8_t *record, uint8_t *out) {
     uint8_t nonce[nonce_bytes];
     make_nonce(side, nonce);
     size_t length = body_length(record) - tag_bytes;
-    const uint8_t *body = record + header_bytes;
+    uint8_t *body = record + header_bytes;
     EVP_CIPHER_CTX *cipher = side->cipher;
     int count = 0;
     int ok = EVP_DecryptInit_ex(cipher, NULL, NULL, NULL, nonce) == 1 &&
              EVP_DecryptUpdate(cipher, NULL, &count, record, header_bytes) == 1 &&
              EVP_DecryptUpdate(cipher, out, &count, body, (int)length) == 1 &&
-             EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_AEAD_SET_TAG, tag_bytes,
-                                 (void *)(body + length)) == 1 &&
+             EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_AEAD_SET_TAG, tag_bytes, body + length) == 1 &&
              EVP_DecryptFinal_ex(cipher, out + length, &count) == 1;
     if (!ok) OPENSSL_cleanse(out, length); // nothing unauthenticated is ever seen
     side->sequence++;
@@ -335,20 +349,12 @@ static ambit_records_result handle_handshake(ambit_records *records, const uint8
     return go_on;
 }
 
-// Opens a whole record; data goes to bytes, or to `left` when there is too little room.
-static ambit_records_result take_record(ambit_records *records, const uint8_t *record,
-                                        uint8_t *bytes, size_t room, size_t *got,
-                                        ambit_output *output) {
-    size_t inner = body_length(record) - tag_bytes;
-    uint8_t *out = bytes + *got;
-    int has_room = room - *got >= inner;
-    if (!has_room) {
-        out = records->left = malloc(inner);
-        if (out == NULL) return fail(records, alert_internal_error, "out of memory", output);
-    }
+// Opens a whole record into out; *got counts data, which is there.
+static ambit_records_result take_record(ambit_records *records, uint8_t *record, uint8_t *out,
+                                        size_t *got, ambit_output *output) {
+    size_t length = body_length(record) - tag_bytes;
     if (!open_record(&records->receiving, record, out))
         return fail(records, alert_bad_record_mac, "a forged or damaged record", output);
-    size_t length = inner;
     while (length > 0 && out[length - 1] == 0) length--;
     if (length == 0)
         return fail(records, alert_unexpected_message, "a record without a type", output);
@@ -359,32 +365,19 @@ static ambit_records_result take_record(ambit_records *records, const uint8_t *r
         return fail(records, alert_unexpected_message, "data within a message", output);
     if (type == type_application_data && length > 0) {
         records->idle_records = 0;
-        if (has_room) {
-            *got += length;
-        } else {
-            records->left_at = 0;
-            records->left_used = length;
-        }
+        *got = length;
         return go_on;
     }
     if (++records->idle_records > idle_records_max)
         return fail(records, alert_unexpected_message, "too many records without data", output);
-    ambit_records_result result = go_on;
-    if (type == type_alert) {
-        result = handle_alert(records, out, length, output);
-    } else if (type == type_handshake && length > 0) {
-        result = handle_handshake(records, out, length, output);
-    } else if (type != type_application_data) {
-        result = fail(records, alert_unexpected_message, "a record of an unknown type", output);
-    }
-    if (!has_room) {
-        free(records->left);
-        records->left = NULL;
-    }
-    return result;
+    if (type == type_alert) return handle_alert(records, out, length, output);
+    if (type == type_handshake && length > 0)
+        return handle_handshake(records, out, length, output);
+    if (type == type_application_data) return go_on;
+    return fail(records, alert_unexpected_message, "a record of an unknown type", output);
 }
 
-static size_t move(uint8_t *target, size_t *used, size_t total, const uint8_t **window,
+static size_t move(uint8_t *target, size_t *used, size_t total, uint8_t **window,
                    size_t *window_length) {
     size_t take = total - *used < *window_length ? total - *used : *window_length;
     memcpy(target + *used, *window, take);
@@ -395,7 +388,7 @@ static size_t move(uint8_t *target, size_t *used, size_t total, const uint8_t **
 }
 
 // Gathers a record that comes in pieces; AMBIT_BYTES when `part` holds the whole of it.
-static ambit_records_result gather(ambit_records *records, const uint8_t **window,
+static ambit_records_result gather(ambit_records *records, uint8_t **window,
                                    size_t *window_length, ambit_output *output) {
     if (records->part == NULL) {
         if (!move(records->header, &records->header_used, header_bytes, window, window_length))
@@ -414,44 +407,34 @@ static ambit_records_result gather(ambit_records *records, const uint8_t **windo
                : need_more;
 }
 
-// Gives out what found no room before.
-static void take_left(ambit_records *records, uint8_t *bytes, size_t room, size_t *got) {
-    size_t have = records->left_used - records->left_at;
-    size_t take = have < room - *got ? have : room - *got;
-    memcpy(bytes + *got, records->left + records->left_at, take);
-    *got += take;
-    records->left_at += take;
-    if (records->left_at < records->left_used) return;
-    free(records->left);
-    records->left = NULL;
-}
-
-ambit_records_result ambit_records_read(ambit_records *records, const uint8_t **window,
-                                        size_t *window_length, uint8_t *bytes, size_t room,
-                                        size_t *got, ambit_output *output) {
-    while (1) {
-        if (records->left != NULL) take_left(records, bytes, room, got);
-        if (*got == room) return go_on;
+ambit_records_result ambit_records_read(ambit_records *records, uint8_t **window,
+                                        size_t *window_length, uint8_t *scratch,
+                                        uint8_t **plain, size_t *got, ambit_output *output) {
+    *got = 0;
+    while (*got == 0) {
         if (records->is_closed_by_peer) return (ambit_records_result){AMBIT_CLOSED, -1, 0, NULL};
         ambit_records_result result;
         int is_whole = records->header_used == 0 && *window_length >= header_bytes &&
                        *window_length - header_bytes >= body_length(*window);
         if (is_whole) {
-            const uint8_t *record = *window;
+            uint8_t *record = *window;
             result = check_header(records, record, output);
             if (result.outcome != AMBIT_BYTES) return result;
             *window += header_bytes + body_length(record);
             *window_length -= header_bytes + body_length(record);
-            result = take_record(records, record, bytes, room, got, output);
+            *plain = record + header_bytes;
+            result = take_record(records, record, *plain, got, output);
         } else {
             result = gather(records, window, window_length, output);
             if (result.outcome != AMBIT_BYTES) return result;
             uint8_t *record = records->part;
             records->part = NULL;
             records->header_used = 0;
-            result = take_record(records, record, bytes, room, got, output);
+            *plain = scratch;
+            result = take_record(records, record, scratch, got, output);
             free(record);
         }
         if (result.outcome != AMBIT_BYTES) return result;
     }
+    return go_on;
 }

@@ -18,16 +18,24 @@ void ambit_records_free(ambit_records *records);
 
 // What a read or write came to, besides bytes.
 typedef struct {
-    int outcome;      // AMBIT_NEED_MORE, AMBIT_BYTES (the room is full), AMBIT_CLOSED, AMBIT_FAILED
+    int outcome;      // AMBIT_NEED_MORE, AMBIT_BYTES, AMBIT_CLOSED, AMBIT_FAILED
     int alert;        // the peer's alert that ended it, or -1
     int output_full;
     const char *text; // why it failed, static
 } ambit_records_result;
 
-// Opens records from *window, which moves on, into bytes; *got counts what is there.
-ambit_records_result ambit_records_read(ambit_records *records, const uint8_t **window,
-                                        size_t *window_length, uint8_t *bytes, size_t room,
-                                        size_t *got, ambit_output *output);
+// A record's ciphertext without its header, at most (RFC 8446 §5.2).
+enum { ambit_ciphertext_bytes_max = 16384 + 256 };
+
+// Opens the next record with data from *window, which moves on. *plain is where its *got bytes lie:
+// in the window, or, for one that came in pieces, in scratch, which has ambit_ciphertext_bytes_max.
+ambit_records_result ambit_records_read(ambit_records *records, uint8_t **window,
+                                        size_t *window_length, uint8_t *scratch,
+                                        uint8_t **plain, size_t *got, ambit_output *output);
+// Whether so many records can be sealed before the keys must change.
+int ambit_records_may_seal(const ambit_records *records, size_t count);
+// Seals a record where it lies: 5 bytes for the header, `length` of content, 17 for type and tag.
+int ambit_records_seal(ambit_records *records, uint8_t *record, size_t length);
 // Seals everything; 1, 0 when we closed or sealing failed, -1 when the output is full.
 int ambit_records_write(ambit_records *records, const uint8_t *bytes, size_t length,
                         ambit_output *output);

@@ -28,7 +28,7 @@ struct ambit_session {
     traffic_secret client_secret;
     traffic_secret server_secret;
     const char *version, *cipher, *group; // of the context's or the library's memory
-    const uint8_t *window; // not owned
+    uint8_t *window; // not owned
     size_t window_length;
     ambit_output *output; // not owned, set during a call
     void *owner; // not owned, set during the handshake's calls
@@ -275,7 +275,7 @@ void ambit_session_failure(const ambit_session *session, ambit_failure *failure)
 
 // MARK: reading and writing
 
-void ambit_session_feed(ambit_session *session, const void *bytes, size_t length) {
+void ambit_session_feed(ambit_session *session, void *bytes, size_t length) {
     session->window = bytes;
     session->window_length = length;
 }
@@ -307,11 +307,11 @@ static int go_on_with_handshake(ambit_session *session) {
     return AMBIT_FAILED;
 }
 
-static int read_records(ambit_session *session, void *bytes, size_t room, size_t *got,
+static int read_records(ambit_session *session, uint8_t *scratch, uint8_t **plain, size_t *got,
                         ambit_output *output) {
     ambit_records_result result =
-        ambit_records_read(session->records, &session->window, &session->window_length, bytes,
-                           room, got, output);
+        ambit_records_read(session->records, &session->window, &session->window_length, scratch,
+                           plain, got, output);
     if (result.outcome == AMBIT_CLOSED) session->window_length = 0;
     if (result.outcome != AMBIT_FAILED) return result.outcome;
     session->output_is_full = result.output_full;
@@ -325,28 +325,11 @@ static int read_records(ambit_session *session, void *bytes, size_t room, size_t
     return AMBIT_FAILED;
 }
 
-int ambit_session_read(ambit_session *session, void *owner, void *bytes, size_t room, size_t *got,
-                       ambit_output *output) {
-    *got = 0;
-    if (session->is_failed) return AMBIT_FAILED;
-    ERR_clear_error();
-    session->output = output;
+static int read_ssl(ambit_session *session, uint8_t *bytes, size_t room, size_t *got) {
     int outcome = AMBIT_NEED_MORE;
-    if (!session->is_done) {
-        session->owner = owner;
-        outcome = go_on_with_handshake(session);
-        session->owner = NULL;
-        session->output = NULL;
-        return outcome;
-    }
-    if (session->records != NULL) {
-        session->output = NULL;
-        outcome = read_records(session, bytes, room, got, output);
-        return *got > 0 ? AMBIT_BYTES : outcome;
-    }
     while (*got < room) {
         size_t count = 0;
-        int result = SSL_read_ex(session->ssl, (uint8_t *)bytes + *got, room - *got, &count);
+        int result = SSL_read_ex(session->ssl, bytes + *got, room - *got, &count);
         if (result == 1) {
             *got += count;
             continue;
@@ -362,9 +345,40 @@ int ambit_session_read(ambit_session *session, void *owner, void *bytes, size_t 
         outcome = AMBIT_FAILED;
         break;
     }
-    session->output = NULL;
     // What came before the end is handed out first; the end is told again by the next call.
     return *got > 0 ? AMBIT_BYTES : outcome;
+}
+
+int ambit_session_read(ambit_session *session, void *owner, void *scratch, size_t room,
+                       uint8_t **plain, size_t *got, ambit_output *output) {
+    *got = 0;
+    if (session->is_failed || room < ambit_ciphertext_bytes_max) return AMBIT_FAILED;
+    ERR_clear_error();
+    if (session->records != NULL) return read_records(session, scratch, plain, got, output);
+    session->output = output;
+    int outcome;
+    if (session->is_done) {
+        *plain = scratch;
+        outcome = read_ssl(session, scratch, room, got);
+    } else {
+        session->owner = owner;
+        outcome = go_on_with_handshake(session);
+        session->owner = NULL;
+    }
+    session->output = NULL;
+    return outcome;
+}
+
+int ambit_session_may_seal(const ambit_session *session, size_t count) {
+    return !session->is_failed && session->records != NULL &&
+           ambit_records_may_seal(session->records, count);
+}
+
+int ambit_session_seal(ambit_session *session, void *record, size_t length) {
+    if (session->is_failed || session->records == NULL) return 0;
+    if (ambit_records_seal(session->records, record, length)) return 1;
+    fail(session);
+    return 0;
 }
 
 int ambit_session_write(ambit_session *session, const void *bytes, size_t length,

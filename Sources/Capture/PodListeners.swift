@@ -7,7 +7,8 @@ package import Reactor
 /// Each worker and, during a hand-over, each process has its own: SO_REUSEPORT spreads the
 /// connections. They are non-blocking and listen on every address of both families; one IPv6
 /// socket serves IPv4 too, TPROXY included, and where the kernel has no IPv6 an IPv4 socket takes
-/// its place. Addresses of IPv4 connections then come as IPv4-mapped ones, which `IPAddress` turns
+/// its place. Accepted sockets send small writes at once and are probed when silent for three
+/// minutes. Addresses of IPv4 connections then come as IPv4-mapped ones, which `IPAddress` turns
 /// back. Accepted sockets keep our mark and are transparent; `getsockname` of a captured one is
 /// its original destination.
 package struct PodListeners: ~Copyable {
@@ -44,6 +45,9 @@ package struct PodListeners: ~Copyable {
 
     private static func listener(_ port: UInt16) throws(SystemError) -> Descriptor {
         let socket = try bound(port, SOCK_STREAM)
+        // Accepted sockets take these from their listener.
+        Socket.setNoDelay(socket.raw)
+        Socket.setKeepAlive(socket.raw, idle: 180, interval: 180, count: 9)
         try checked("listen") { listen(socket.raw, backlog) }
         return socket
     }

@@ -15,7 +15,7 @@ package enum PodSocket {
     /// `client:p` has, and the two cannot both exist.
     static let deliveryPorts: ClosedRange<UInt16> = 1024...32767
 
-    /// Makes a TCP socket to connect with.
+    /// Makes a TCP socket to connect with; `home` is the namespace of the calling thread.
     ///
     /// With `source`, the socket is bound to that address and a fresh port, and to `lo`: nothing
     /// of a spoofed delivery can leave the pod, not even when its rules are gone. The source's own
@@ -27,11 +27,12 @@ package enum PodSocket {
     /// and try again, a few times.
     package static func connecting(
         in namespace: borrowing NetworkNamespace,
+        returningTo home: borrowing NetworkNamespace,
         family: IPAddress.Family,
         mark: Mark,
         transparentFrom source: SocketAddress? = nil
     ) throws(SystemError) -> Descriptor {
-        try namespace.run { () throws(SystemError) -> Descriptor in
+        try namespace.run(returningTo: home) { () throws(SystemError) -> Descriptor in
             let socket = try make(family, SOCK_STREAM, mark)
             try set(socket.raw, Int32(IPPROTO_TCP), TCP_NODELAY, 1)
             if let source, !source.ip.isLinkLocal {

@@ -290,7 +290,6 @@ final class Inbound: RelayObserver, TunnelStreamOwner {
             self.delivery = nil
             switch consume outcome {
             case .connected(let socket):
-                Socket.setNoDelay(socket.raw)
                 respond(200)
                 record.opened()
                 stream.attach(socket, observer: self)
@@ -304,8 +303,8 @@ final class Inbound: RelayObserver, TunnelStreamOwner {
         guard let stream, let connection = tunnel.connection else { return }
         var fields = HeaderFields()
         if status == 200, let destination = record.destination {
-            let baggage = Baggage(destination.workload)
-            if !baggage.isEmpty { fields.append("baggage", baggage.description) }
+            let baggage = worker.baggage(of: destination)
+            if !baggage.isEmpty { fields.append("baggage", baggage) }
         }
         connection.respond(stream, status: status, fields: fields, endStream: status != 200)
     }

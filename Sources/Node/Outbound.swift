@@ -137,7 +137,10 @@ final class Outbound: LiveConnection, TunnelWaiter, TunnelStreamOwner, RelayObse
         )
         self.key = key
         beginLoad()
-        worker.identities.request(source.identity)
+        // Asking wakes the store's threads: only for what is not held.
+        if worker.credentials(of: source.identity) == nil {
+            worker.identities.request(source.identity)
+        }
         worker.wait(
             milliseconds: worker.settings.tunnel.handshakeMilliseconds,
             until: { [unowned self] in worker.credentials(of: source.identity) != nil || isOver },
@@ -158,7 +161,7 @@ final class Outbound: LiveConnection, TunnelWaiter, TunnelStreamOwner, RelayObse
     func tunnelReady(_ connection: TunnelConnection) {
         guard !isOver, let choice, let source = record.source else { return }
         var request = ConnectRequest(authority: .address(choice.address))
-        request.baggage = Baggage(source.workload)
+        request.baggage = worker.baggage(of: source)
         request.forwarded = Forwarded(
             client: record.sourceAddress,
             host: choice.service?.service.hostname
@@ -272,7 +275,6 @@ final class Outbound: LiveConnection, TunnelWaiter, TunnelStreamOwner, RelayObse
 
     private func splice(_ server: consuming Descriptor) {
         guard let client = socket.take() else { return }
-        Socket.setNoDelay(server.raw)
         let relay = SpliceRelay(loop: worker.loop, pipes: worker.pipes, observer: self)
         self.relay = relay
         relay.start(client: client, server: server)

@@ -75,7 +75,6 @@ final class Passthrough: LiveConnection, RelayObserver {
             switch consume outcome {
             case .connected(let server):
                 guard let client = socket.take() else { return }
-                Socket.setNoDelay(server.raw)
                 record.opened()
                 let relay = SpliceRelay(loop: worker.loop, pipes: worker.pipes, observer: self)
                 self.relay = relay

@@ -77,7 +77,6 @@ final class Pod {
         _ socket: Int32,
         into record: ConnectionRecord
     ) -> (peer: SocketAddress, dialled: SocketAddress)? {
-        Socket.setKeepAlive(socket, idle: 180, interval: 180, count: 9)
         guard let peer = (try? KernelAddress.remote(of: socket)).flatMap(SocketAddress.init),
             let dialled = (try? KernelAddress.local(of: socket)).flatMap(SocketAddress.init)
         else { return nil }
@@ -143,7 +142,12 @@ final class Pod {
 
     /// A socket of ours in the pod, marked so that capture leaves it alone.
     func makeSocket(to family: IPAddress.Family) throws(SystemError) -> Descriptor {
-        try PodSocket.connecting(in: namespace.namespace, family: family, mark: .proxy)
+        try PodSocket.connecting(
+            in: namespace.namespace,
+            returningTo: worker.home,
+            family: family,
+            mark: .proxy
+        )
     }
 
     /// A socket that connects to the pod's application, from `source` when that is to be kept.
@@ -153,6 +157,7 @@ final class Pod {
     ) throws(SystemError) -> Descriptor {
         try PodSocket.connecting(
             in: namespace.namespace,
+            returningTo: worker.home,
             family: family,
             mark: source == nil ? .proxy : .delivery,
             transparentFrom: source

@@ -88,6 +88,11 @@ private final class PodDNSBinding: PodDNSHost {
     }
 
     func streamSocket(to family: IPAddress.Family) throws(SystemError) -> Descriptor {
-        try PodSocket.connecting(in: namespace.namespace, family: family, mark: .proxy)
+        try PodSocket.connecting(
+            in: namespace.namespace,
+            returningTo: worker.home,
+            family: family,
+            mark: .proxy
+        )
     }
 }

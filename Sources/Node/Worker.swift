@@ -50,11 +50,14 @@ final class Worker: ReadinessHandler, TunnelDialing {
     let identities: IdentityRequests
     let reserve = DescriptorReserve()
     private let handle: WorkerHandle
+    /// The namespace of this thread, to come back to from a pod's.
+    let home: NetworkNamespace
 
     private(set) var snapshot = Snapshot.empty
     var router = Router(snapshot: .empty)
     private(set) var isDraining = false
-    var random = SystemRandomNumberGenerator()
+    /// For trace ids and balancing, where a system call per number would cost too much.
+    var random = FastRandom()
     /// Connections open to each endpoint from here, for balancing.
     var load = EndpointLoad()
     /// What the pods' name queries and answers are read into.
@@ -65,7 +68,9 @@ final class Worker: ReadinessHandler, TunnelDialing {
     private var nameQueries = 0
     private var live: [ObjectIdentifier: any LiveConnection] = [:]
     private var waiting: [Waiting] = []
+    // Made once for each record of the snapshot, which holds the records.
     private var labels: [ObjectIdentifier: WorkloadLabels] = [:]
+    private var baggage: [ObjectIdentifier: String] = [:]
     private var poolStorage: TunnelPool?
 
     /// Makes a worker on the calling thread, which must run its loop.
@@ -82,6 +87,7 @@ final class Worker: ReadinessHandler, TunnelDialing {
         self.identities = identities
         self.handle = handle
         self.loop = try EventLoop()
+        self.home = try NetworkNamespace.current()
         _ = try loop.add(handle.mailbox.descriptor, self)
     }
 
@@ -164,6 +170,7 @@ final class Worker: ReadinessHandler, TunnelDialing {
         self.snapshot = snapshot
         router.adopt(snapshot)
         labels.removeAll()
+        baggage.removeAll()
         if !diff.vacated.isEmpty {
             let network = settings.network
             pool.close(reason: "the workload left its address") { key in
@@ -246,6 +253,14 @@ final class Worker: ReadinessHandler, TunnelDialing {
         if let known = labels[ObjectIdentifier(record)] { return known }
         let made = WorkloadLabels(record.workload)
         labels[ObjectIdentifier(record)] = made
+        return made
+    }
+
+    /// How a workload is described to peers.
+    func baggage(of record: WorkloadRecord) -> String {
+        if let known = baggage[ObjectIdentifier(record)] { return known }
+        let made = Baggage(record.workload).description
+        baggage[ObjectIdentifier(record)] = made
         return made
     }
 

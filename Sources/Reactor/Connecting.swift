@@ -29,8 +29,11 @@ package final class Connecting: ReadinessHandler, TimerHandler {
     /// Begins; the report may come before this returns.
     package func start(to address: KernelAddress, timeoutMilliseconds: UInt64) {
         guard let raw = socket?.raw else { return }
-        let code = address.connect(raw)
-        guard code == EINPROGRESS else { return finish(code) }
+        var code = address.connect(raw)
+        // A peer in this namespace has answered by the time the call returns: asking again tells,
+        // and spares the round through epoll. EALREADY: it has not.
+        if code == EINPROGRESS { code = address.connect(raw) }
+        guard code == EALREADY else { return finish(code == EISCONN ? 0 : code) }
         do throws(SystemError) {
             registration = try loop.add(raw, self)
             timer = loop.schedule(afterMilliseconds: timeoutMilliseconds, self)

@@ -13,6 +13,21 @@ package struct Readiness: OptionSet, Sendable {
     /// Both directions are finished.
     package static let hangup = Readiness(rawValue: ambit_EPOLLHUP)
     package static let error = Readiness(rawValue: ambit_EPOLLERR)
+
+    // Asked for at every event: plain arithmetic, where set algebra across modules is not.
+
+    /// Whether a read would tell something: bytes, an end or an error.
+    package var mayRead: Bool {
+        rawValue & (ambit_EPOLLIN | ambit_EPOLLRDHUP | ambit_EPOLLHUP | ambit_EPOLLERR) != 0
+    }
+    /// Whether the other side is done, one way or another.
+    package var isClosing: Bool {
+        rawValue & (ambit_EPOLLRDHUP | ambit_EPOLLHUP | ambit_EPOLLERR) != 0
+    }
+    /// Whether a write would be taken.
+    package var mayWrite: Bool { rawValue & ambit_EPOLLOUT != 0 }
+    /// Whether an error waits to be taken.
+    package var hasError: Bool { rawValue & ambit_EPOLLERR != 0 }
 }
 
 /// Something that owns a descriptor watched by a loop.
@@ -104,14 +119,26 @@ package final class EventLoop {
     ///
     /// Late events for it are dropped.
     package func remove(_ registration: Registration) {
+        guard let descriptor = release(registration) else { return }
+        _ = ambit_epoll_ctl(epoll.raw, ambit_EPOLL_CTL_DEL, descriptor, 0, 0)
+    }
+
+    /// Stops watching a descriptor that is closed next and has no duplicate: the close itself
+    /// takes it out of epoll, which spares a call.
+    package func removeClosing(_ registration: Registration) {
+        _ = release(registration)
+    }
+
+    private func release(_ registration: Registration) -> Int32? {
         let index = registration.slot
         guard index < slots.count, slots[index].generation == registration.generation,
             slots[index].handler != nil
-        else { return }
-        _ = ambit_epoll_ctl(epoll.raw, ambit_EPOLL_CTL_DEL, slots[index].descriptor, 0, 0)
+        else { return nil }
+        let descriptor = slots[index].descriptor
         slots[index].handler = nil
         slots[index].descriptor = -1
         free.append(index)
+        return descriptor
     }
 
     /// Calls the task after the current batch of events; callers keep themselves from asking twice.

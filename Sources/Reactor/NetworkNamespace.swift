@@ -41,11 +41,22 @@ package struct NetworkNamespace: ~Copyable, Sendable {
     package func run<T: ~Copyable>(
         _ body: () throws(SystemError) -> T
     ) throws(SystemError) -> T {
-        let home = Descriptor(
-            owning: try checked("open own netns") {
-                unsafe ambit_open("/proc/thread-self/ns/net", O_RDONLY, 0)
-            }
-        )
+        try run(returningTo: try NetworkNamespace.current(), body)
+    }
+
+    /// The namespace the calling thread is in.
+    package static func current() throws(SystemError) -> NetworkNamespace {
+        let raw = try checked("open own netns") {
+            unsafe ambit_open("/proc/thread-self/ns/net", O_RDONLY, 0)
+        }
+        return NetworkNamespace(owning: Descriptor(owning: raw))
+    }
+
+    /// The same for those who do it often and hold the namespace this thread is in.
+    package func run<T: ~Copyable>(
+        returningTo home: borrowing NetworkNamespace,
+        _ body: () throws(SystemError) -> T
+    ) throws(SystemError) -> T {
         try checked("setns") { ambit_setns(descriptor.raw, ambit_CLONE_NEWNET) }
         defer {
             let back = ambit_setns(home.raw, ambit_CLONE_NEWNET)

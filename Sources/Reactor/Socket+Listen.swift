@@ -34,6 +34,7 @@ extension Socket {
         try set(socket.raw, "SO_REUSEADDR", SOL_SOCKET, SO_REUSEADDR, 1)
         try set(socket.raw, "SO_REUSEPORT", SOL_SOCKET, SO_REUSEPORT, 1)
         if isV6 { try set(socket.raw, "IPV6_V6ONLY", Int32(IPPROTO_IPV6), IPV6_V6ONLY, 0) }
+        setNoDelay(socket.raw)
         try address.bind(socket.raw)
         try checked("listen") { Glibc.listen(socket.raw, backlog) }
         return socket

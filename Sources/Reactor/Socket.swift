@@ -22,13 +22,13 @@ package enum Socket {
         case failed(Int32)
     }
 
-    /// Takes one connection, non-blocking and closed on exec, with TCP_NODELAY set.
+    /// Takes one connection, non-blocking and closed on exec.
+    ///
+    /// It has the options of its listener, TCP_NODELAY and keep-alive among them: set them there,
+    /// once, instead of on every connection.
     package static func accept(_ listener: Int32) -> Accepted {
         let descriptor = ambit_accept4(listener, nil, nil)
-        if descriptor >= 0 {
-            setNoDelay(descriptor)
-            return .connection(descriptor)
-        }
+        if descriptor >= 0 { return .connection(descriptor) }
         switch errno {
         case EAGAIN: return .wouldBlock
         case EINTR, ECONNABORTED, EPROTO, ENETDOWN, ENOPROTOOPT, EHOSTDOWN, ENONET, EHOSTUNREACH,

@@ -1,9 +1,10 @@
 internal import COpenSSL
 
 /// What a read of a session came to.
-package enum ReadOutcome: Sendable {
-    /// So many bytes of plaintext; read again, there may be more.
-    case bytes(Int)
+@safe
+package enum ReadOutcome {
+    /// Plaintext, in the ciphertext lent or in the scratch; read again, there may be more.
+    case bytes(UnsafeRawBufferPointer)
     /// The handshake is done and the peer accepted; told once, read again.
     case handshakeDone
     /// Everything fed was used up; the borrowed ciphertext is free again.
@@ -52,33 +53,40 @@ package final class TLSSession {
     /// The peer's SPIFFE URI, once the handshake is done.
     package var peerIdentity: String? { peer?.uri }
 
-    /// Lends ciphertext that came in; it must stay in place until a read returns `needMore`,
-    /// `closed` or `failed`, or the session is gone.
-    package func feed(_ ciphertext: UnsafeRawBufferPointer) {
+    /// Lends ciphertext that came in, to be decrypted where it lies; it must stay in place until a
+    /// read returns `needMore`, `closed` or `failed`, or the session is gone.
+    package func feed(_ ciphertext: UnsafeMutableRawBufferPointer) {
         precondition(unsafe ambit_session_unread(handle) == 0, "fed before all was read")
         unsafe ambit_session_feed(handle, ciphertext.baseAddress, ciphertext.count)
     }
 
-    /// Goes on with the handshake, or opens as many records as were fed and fit.
+    /// What a scratch must have room for: the longest record's ciphertext.
+    package static let scratchBytesMin = 16_640
+
+    /// Goes on with the handshake, or opens the next of the records that were fed.
     ///
-    /// Keep calling until `needMore`. With 16 KiB more room than was fed, one call returns it all.
+    /// Keep calling until `needMore`. A record that came in pieces is opened into the scratch, at
+    /// most one between two calls of `feed`, so that plaintext stays until the next `feed`; where
+    /// records are libssl's (`hasOwnRecords`), all are, and it stays until the next `read`.
     package func read(
-        into plaintext: UnsafeMutableRawBufferPointer,
+        scratch: UnsafeMutableRawBufferPointer,
         output: OutputBuffer
     ) -> ReadOutcome {
-        precondition(unsafe !plaintext.isEmpty, "reading into nothing")
+        precondition(scratch.count >= Self.scratchBytesMin, "a scratch of \(scratch.count) bytes")
         var got = 0
+        var plain: UnsafeMutablePointer<UInt8>?
         let owner = unsafe Unmanaged.passUnretained(self).toOpaque()
         let outcome = unsafe ambit_session_read(
             handle,
             owner,
-            plaintext.baseAddress,
-            plaintext.count,
+            scratch.baseAddress,
+            scratch.count,
+            &plain,
             &got,
             output.output
         )
         switch Int(outcome) {
-        case AMBIT_BYTES: return .bytes(got)
+        case AMBIT_BYTES: return unsafe .bytes(UnsafeRawBufferPointer(start: plain, count: got))
         case AMBIT_NEED_MORE: return .needMore
         case AMBIT_HANDSHAKE_DONE:
             isEstablished = true
@@ -86,6 +94,26 @@ package final class TLSSession {
         case AMBIT_CLOSED: return .closed
         default: return .failed(failure())
         }
+    }
+
+    /// Bytes before and behind the content of a record that is sealed where it lies.
+    package static let recordHeaderBytes = 5
+    package static let recordTrailerBytes = 17
+    /// The most content of one record (RFC 8446 §5.1).
+    package static let recordContentMax = 16_384
+
+    /// Whether so many records can be sealed where they lie; if not, `write` their content.
+    package func maySeal(records: Int) -> Bool {
+        unsafe isEstablished && ambit_session_may_seal(handle, records) == 1
+    }
+
+    /// Seals a whole record where it lies: room for its header, its content, room for its trailer.
+    ///
+    /// Returns why it failed; ask `maySeal` before.
+    package func seal(_ record: UnsafeMutableRawBufferPointer) -> TLSError? {
+        let length = record.count - Self.recordHeaderBytes - Self.recordTrailerBytes
+        precondition(length >= 0, "a record of \(record.count) bytes")
+        return unsafe ambit_session_seal(handle, record.baseAddress, length) == 1 ? nil : failure()
     }
 
     /// Seals plaintext in records of 16384 bytes and a last shorter one, into the output.

@@ -119,14 +119,14 @@ package struct AccessRecord: Sendable {
         }
         line.add("policy", optional: policy)
         if let rule { line.add("rule", rule) }
-        line.add("dry_run", optional: dryRun.joined(separator: "; "))
+        if !dryRun.isEmpty { line.add("dry_run", dryRun.joined(separator: "; ")) }
         if flag != .none { line.add("response_flags", flag.label) }
         line.add("error", optional: error)
         return line.finished()
     }
 
     private func addSource(to line: inout LogLine) {
-        if let address = source.address { line.add("src.addr", bare: "\(address)") }
+        if let address = source.address { line.add("src.addr", bare: address.description) }
         line.add("src.workload", optional: source.workload)
         line.add("src.namespace", optional: source.namespace)
         line.add("src.identity", optional: source.identity?.description)
@@ -134,8 +134,8 @@ package struct AccessRecord: Sendable {
     }
 
     private func addDestination(to line: inout LogLine) {
-        if let address = destination.address { line.add("dst.addr", bare: "\(address)") }
-        if let address = hboneAddress { line.add("dst.hbone_addr", bare: "\(address)") }
+        if let address = destination.address { line.add("dst.addr", bare: address.description) }
+        if let address = hboneAddress { line.add("dst.hbone_addr", bare: address.description) }
         line.add("dst.service", optional: service)
         line.add("dst.workload", optional: destination.workload)
         line.add("dst.namespace", optional: destination.namespace)

@@ -147,6 +147,10 @@ struct LogLine: ~Copyable {
 
     // Walks scalars, not bytes: what must be escaped beyond ASCII is known by its scalar.
     private mutating func appendEscaped(_ text: String, isQuoted: Bool) {
+        let isPlain = text.utf8.allSatisfy { byte in
+            byte >= 0x20 && byte < 0x7F && byte != 0x5C && !(isQuoted && byte == 0x22)
+        }
+        if isPlain, text.utf8.count <= Self.valueBytesMax { return append(text) }
         var room = Self.valueBytesMax
         for scalar in text.unicodeScalars {
             let value = scalar.value

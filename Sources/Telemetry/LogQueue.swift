@@ -20,6 +20,8 @@ final class LogQueue: Sendable {
         var isClosed = false
         /// Whether the writer has taken bytes it has not written yet.
         var isWriting = false
+        /// Whether the writer found nothing and waits to be woken.
+        var isIdle = false
     }
 
     private let bytesMax: Int
@@ -37,9 +39,9 @@ final class LogQueue: Sendable {
                 state.droppedInAll &+= 1
                 return false
             }
-            let wasEmpty = state.pending.isEmpty
             state.pending.append(contentsOf: line)
-            return wasEmpty
+            defer { state.isIdle = false }
+            return state.isIdle
         }
     }
 
@@ -55,6 +57,7 @@ final class LogQueue: Sendable {
             state.pending = buffer
             state.droppedSinceBatch = 0
             state.isWriting = !batch.bytes.isEmpty || batch.dropped > 0
+            state.isIdle = !state.isWriting
             return batch
         }
     }

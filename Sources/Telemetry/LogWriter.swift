@@ -6,6 +6,9 @@ internal import Synchronization
 ///
 /// It lives until the queue is closed and written; it holds the queue, not the log.
 final class LogWriter: Sendable {
+    /// How long lines gather after a write; the first one after a quiet time goes out at once.
+    private static let gatherMilliseconds: Int32 = 10
+
     private let queue: LogQueue
     private let output: Int32
     private let droppedLine: @Sendable (UInt64) -> [UInt8]
@@ -62,6 +65,8 @@ final class LogWriter: Sendable {
             } else {
                 write(bytes)
                 buffer = bytes
+                // Under load the next lines come together: no wake-up for each of them.
+                wakeUp.wait(milliseconds: Self.gatherMilliseconds)
             }
         }
     }

@@ -47,11 +47,12 @@ package struct ConnectRequest: Sendable, Equatable {
 
     /// Where to connect.
     package var authority: Authority
-    /// Who calls, as the peer describes it.
-    package var baggage = Baggage()
+    /// The text of the caller's `Baggage`, on requests to send; whoever wants that of a request
+    /// that came reads `Baggage(fields)`.
+    package var baggage = ""
     /// The client the peer forwards for, and the service it dialled.
     package var forwarded: Forwarded?
-    /// The trace the connection belongs to.
+    /// The trace the connection belongs to, on requests to send.
     package var traceparent: TraceParent?
     /// The network the call comes from, on requests through a gateway only.
     package var network: String?
@@ -68,9 +69,7 @@ package struct ConnectRequest: Sendable, Equatable {
             throw .badAuthority
         }
         self.authority = authority
-        baggage = Baggage(fields)
         forwarded = fields["forwarded"].flatMap(Forwarded.init)
-        traceparent = fields["traceparent"].flatMap(TraceParent.init)
         if let network = fields["x-forwarded-network"] {
             // It decides how the source is found, so that a strange one refuses the request.
             guard isNetworkName(network) else { throw .badNetwork }
@@ -85,7 +84,7 @@ package struct ConnectRequest: Sendable, Equatable {
         fields.append(":method", "CONNECT")
         fields.append(":authority", authority.description)
         if !baggage.isEmpty {
-            fields.append("baggage", baggage.description)
+            fields.append("baggage", baggage)
         }
         if let forwarded {
             fields.append("forwarded", forwarded.description)
@@ -124,11 +123,16 @@ package struct TraceParent: Sendable, Hashable, CustomStringConvertible {
 
     /// Makes a fresh trace.
     package init(using generator: inout some RandomNumberGenerator) {
+        var text = [UInt8]()
+        text.reserveCapacity(55)
+        text.append(contentsOf: "00-".utf8)
         // All zeros would be no trace.
-        let high = UInt64.random(in: 1 ... .max, using: &generator)
-        let low = UInt64.random(in: 0 ... .max, using: &generator)
-        let span = UInt64.random(in: 1 ... .max, using: &generator)
-        description = "00-\(hexadecimal(high))\(hexadecimal(low))-\(hexadecimal(span))-00"
+        appendHexadecimal(generator.next() | 1, to: &text)
+        appendHexadecimal(generator.next(), to: &text)
+        text.append(hyphen)
+        appendHexadecimal(generator.next() | 1, to: &text)
+        text.append(contentsOf: "-00".utf8)
+        description = String(decoding: text, as: UTF8.self)
     }
 
     /// Takes the text of a field; nil when it is not of version 00 or names no trace.
@@ -149,9 +153,11 @@ package struct TraceParent: Sendable, Hashable, CustomStringConvertible {
 
 private let hyphen = UInt8(ascii: "-")
 
-private func hexadecimal(_ value: UInt64) -> String {
-    let digits = String(value, radix: 16)
-    return String(repeating: "0", count: 16 - digits.utf8.count) + digits
+private func appendHexadecimal(_ value: UInt64, to text: inout [UInt8]) {
+    for shift in stride(from: UInt64(60), through: 0, by: -4) {
+        let digit = UInt8(truncatingIfNeeded: value >> shift & 0xF)
+        text.append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") - 10 + digit)
+    }
 }
 
 private func isLowerHexadecimal(_ byte: UInt8) -> Bool {

@@ -26,9 +26,9 @@ package final class SpliceRelay: LoopTask {
         }
 
         func ready(_ readiness: Readiness) {
-            if !readiness.isDisjoint(with: [.readable, .readClosed, .hangup]) { readable = true }
-            if readiness.contains(.writable) { writable = true }
-            if readiness.contains(.error) {
+            if readiness.mayRead { readable = true }
+            if readiness.mayWrite { writable = true }
+            if readiness.hasError {
                 // Reading reports the error after the bytes that came before it; only where
                 // reading is over must it be asked for (asking takes it).
                 if ended {
@@ -172,7 +172,7 @@ package final class SpliceRelay: LoopTask {
         self.client = nil
         self.server = nil
         for side in [client, server] {
-            if let registration = side.registration { loop.remove(registration) }
+            if let registration = side.registration { loop.removeClosing(registration) }
             // A pipe with bytes left in it cannot be used again: it closes.
             side.pipe = nil
             if end != .finished { Socket.resetOnClose(side.socket.raw) }

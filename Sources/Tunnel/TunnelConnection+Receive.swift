@@ -15,7 +15,8 @@ extension TunnelConnection {
                 // A short read has drained the socket: the next edge tells of more.
                 if count < WorkerBuffers.scratchBytes { socketReadable = socketClosing }
                 noteReceived()
-                unsafe session.feed(UnsafeRawBufferPointer(rebasing: buffers.received[..<count]))
+                let bytes = unsafe buffers.received[..<count]
+                unsafe session.feed(UnsafeMutableRawBufferPointer(rebasing: bytes))
                 open()
             case .wouldBlock:
                 socketReadable = false
@@ -37,17 +38,23 @@ extension TunnelConnection {
     /// Opens the records fed so far and hands what is in them to HTTP/2.
     func open() {
         while phase != .closed {
-            switch unsafe session.read(into: buffers.opened, output: buffers.sealed) {
-            case .bytes(let count):
-                unsafe parse(UnsafeRawBufferPointer(rebasing: buffers.opened[..<count]))
+            switch unsafe session.read(scratch: buffers.opened, output: buffers.sealed) {
+            case .bytes(let bytes):
+                unsafe parse(bytes)
+                // Where records are libssl's, the next read takes the place of these bytes.
+                if !session.hasOwnRecords { flushGathered() }
             case .handshakeDone:
                 sendSealed()
                 established()
             case .needMore:
+                flushGathered()
+                if machine.outputCount > 0 { schedule() }
                 return sendSealed()
             case .closed:
+                flushGathered()
                 return close(ended("the peer closed TLS"))
             case .failed(let error):
+                flushGathered()
                 let stage: TunnelFailure.Stage = phase == .handshake ? .tls : .http2
                 return close(TunnelFailure(stage: stage, reason: error.description))
             }
@@ -60,8 +67,6 @@ extension TunnelConnection {
         while phase != .closed, let event = machine.next(span, at: &offset, now: loop.now) {
             unsafe handle(event, bytes)
         }
-        flushGathered()
-        if machine.outputCount > 0 { schedule() }
     }
 
     private func handle(_ event: HTTP2Event, _ bytes: UnsafeRawBufferPointer) {

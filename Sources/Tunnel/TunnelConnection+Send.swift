@@ -5,140 +5,127 @@ internal import TLS
 extension TunnelConnection {
     /// Frames what is ready, seals it and sends it: control frames first, then streams in turn.
     func flush() {
-        guard phase != .closed, unsent.isEmpty else { return }
-        guard phase == .open else { return }
-        var used = takeControl(0)
+        guard phase == .open, unsent.isEmpty else { return }
+        takeControl()
         var turn: [TunnelStream] = []
         swap(&turn, &sending)
         var next = 0
-        while next < turn.count, phase == .open, buffers.sealed.count < limits.unsentBytesMax {
-            if used + TunnelConnection.slotBytes > WorkerBuffers.scratchBytes {
-                guard seal(used) else { return }
-                used = 0
-            }
+        var sent = 0
+        while next < turn.count, phase == .open, unsent.isEmpty, sent < limits.turnBytesMax {
             let stream = turn[next]
             next += 1
             stream.isQueued = false
             guard stream.connection != nil else { continue }
-            used = frame(stream, from: used, alone: turn.count == 1)
+            sent += frame(stream, alone: turn.count == 1)
         }
         // Those that had no turn come first next time; the array's memory is used again.
         if next < turn.count { sending.insert(contentsOf: turn[next...], at: 0) }
         turn.removeAll(keepingCapacity: true)
         if sending.isEmpty { swap(&turn, &sending) }
-        guard phase == .open else { return }
-        used = takeControl(used)
-        guard seal(used) else { return }
-        sendSealed()
+        guard phase == .open else { return buffers.batch.removeAll() }
+        takeControl()
+        sendBatch()
     }
 
-    /// Moves the machine's control frames into the scratch; returns the new end.
-    private func takeControl(_ used: Int) -> Int {
-        guard machine.outputCount > 0 else { return used }
-        let elements = unsafe buffers.framedElements
-        var target = unsafe elements.mutableSpan
-        return used + machine.moveOutput(to: &target, at: used)
+    /// Moves the machine's control frames into the batch.
+    private func takeControl() {
+        while machine.outputCount > 0 {
+            buffers.batch.append { target in machine.moveOutput(to: &target, at: 0) }
+            guard machine.outputCount > 0 else { return }
+            guard sendBatch(), unsent.isEmpty else { return }
+        }
     }
 
-    /// Reads one stream's socket straight into frame slots behind `used`; returns the new end.
-    private func frame(_ stream: TunnelStream, from used: Int, alone: Bool) -> Int {
-        guard stream.mayRead else { return used }
+    /// Reads one stream's socket into the batch; how many bytes it gave.
+    private func frame(_ stream: TunnelStream, alone: Bool) -> Int {
+        guard stream.mayRead else { return 0 }
+        let batch = buffers.batch
+        if batch.payloadRoom(frames: 1) == 0 {
+            guard sendBatch(), unsent.isEmpty else {
+                if phase == .open { enqueue(stream) }
+                return 0
+            }
+        }
         let window = machine.sendable(stream.id)
         // Without window it comes back with a `writable` event.
-        guard window > 0 else { return used }
-        let room = (WorkerBuffers.scratchBytes - used) / TunnelConnection.slotBytes
-        let slots = stream.slotsWanted(limit: alone ? room : min(room, 4))
-        let bytesMax = min(window, slots * TunnelConnection.slotPayload)
-        switch readSlots(stream, from: used, bytesMax: bytesMax) {
+        guard window > 0 else { return 0 }
+        let slots = stream.slotsWanted(limit: alone ? batch.recordsMax : 16)
+        let room = min(window, batch.payloadRoom(frames: slots))
+        let filled = batch.read(stream, bytesMax: room) { target, length in
+            writeHeader(stream, into: &target, length: length, endStream: false)
+        }
+        switch filled {
         case .bytes(let count, let more):
-            let end = frameSlots(stream, from: used, bytes: count)
             if more { enqueue(stream) }
-            return end
+            return count
         case .ended:
-            writeHeader(stream, at: used, length: 0, endStream: true)
+            batch.appendEmpty { target, _ in
+                writeHeader(stream, into: &target, length: 0, endStream: true)
+            }
             stream.sentEndOfStream()
-            return used + 9
+            return 0
         case .blocked, .failed:
-            return used
+            return 0
         }
     }
 
-    private func readSlots(
+    private func writeHeader(
         _ stream: TunnelStream,
-        from used: Int,
-        bytesMax: Int
-    ) -> TunnelStream.Filled {
-        let slots = buffers.slots
-        slots.removeAll()
-        var start = used + 9
-        while slots.byteCount < bytesMax {
-            let length = min(bytesMax - slots.byteCount, TunnelConnection.slotPayload)
-            let slot = unsafe buffers.framed[start..<start + length]
-            unsafe slots.append(UnsafeMutableRawBufferPointer(rebasing: slot))
-            start += TunnelConnection.slotBytes
-        }
-        return stream.fill(slots)
-    }
-
-    private func frameSlots(_ stream: TunnelStream, from used: Int, bytes: Int) -> Int {
-        var left = bytes
-        var end = used
-        while left > 0 {
-            let length = min(left, TunnelConnection.slotPayload)
-            writeHeader(stream, at: end, length: length, endStream: false)
-            end += 9 + length
-            left -= length
-        }
-        return end
-    }
-
-    private func writeHeader(_ stream: TunnelStream, at offset: Int, length: Int, endStream: Bool) {
-        let elements = unsafe buffers.framedElements
-        var target = unsafe elements.mutableSpan
+        into target: inout MutableSpan<UInt8>,
+        length: Int,
+        endStream: Bool
+    ) {
         let isWritten = machine.writeDataHeader(
             stream.id,
             length: length,
             endStream: endStream,
             into: &target,
-            at: offset
+            at: 0
         )
         precondition(isWritten, "a DATA frame beyond what its stream may send")
     }
 
-    /// Seals framed bytes into the session's output; false when the connection failed.
-    private func seal(_ used: Int) -> Bool {
-        guard used > 0 else { return true }
-        let bytes = unsafe UnsafeRawBufferPointer(rebasing: buffers.framed[..<used])
-        guard let error = unsafe session.write(bytes, output: buffers.sealed) else { return true }
-        close(TunnelFailure(stage: .http2, reason: error.description))
-        return false
+    /// Seals and sends the batch; what the socket does not take waits.
+    ///
+    /// False when the connection failed.
+    @discardableResult
+    private func sendBatch() -> Bool {
+        let batch = buffers.batch
+        defer { batch.removeAll() }
+        guard !batch.isEmpty else { return true }
+        if let error = batch.seal(with: session, output: buffers.sealed) {
+            close(TunnelFailure(stage: .http2, reason: error.description))
+            return false
+        }
+        sendSealed()
+        guard phase != .closed else { return false }
+        unsafe send(batch.sealed)
+        return phase != .closed
     }
 
-    /// Sends what is sealed; the rest waits until the socket is writable.
+    /// Sends what the session put out.
     func sendSealed() {
-        let bytes = unsafe buffers.sealed.bytes
         guard !buffers.sealed.isEmpty else { return }
-        var failure: Int32?
+        unsafe send(buffers.sealed.bytes)
+        buffers.sealed.removeAll()
+    }
+
+    /// Sends ciphertext; the rest waits until the socket is writable.
+    private func send(_ bytes: UnsafeRawBufferPointer) {
         var sent = 0
         var isBlocked = !unsent.isEmpty
-        while !isBlocked, failure == nil, sent < bytes.count {
+        while !isBlocked, sent < bytes.count {
             let rest = unsafe UnsafeRawBufferPointer(rebasing: bytes[sent...])
             switch unsafe Socket.write(socket.raw, rest) {
             case .bytes(let count): sent += count
             case .wouldBlock, .endOfFile: isBlocked = true
-            case .failed(let code): failure = code
+            case .failed(let code):
+                let stage: TunnelFailure.Stage = phase == .handshake ? .tls : .http2
+                let reason = SystemError(call: "send", code: code).description
+                return close(TunnelFailure(stage: stage, reason: reason))
             }
         }
         if isBlocked { unsafe unsent.append(UnsafeRawBufferPointer(rebasing: bytes[sent...])) }
-        buffers.sealed.removeAll()
-        if let failure {
-            close(
-                TunnelFailure(
-                    stage: phase == .handshake ? .tls : .http2,
-                    reason: SystemError(call: "send", code: failure).description
-                )
-            )
-        }
     }
 
     /// Sends what waited; false when the connection failed.
@@ -166,12 +153,13 @@ extension TunnelConnection {
 
     /// Tries once to send the alert or GOAWAY that explains the end; nothing waits for it.
     func sendFarewell() {
-        let used = session.isEstablished ? takeControl(0) : 0
-        if used > 0 {
-            let bytes = unsafe UnsafeRawBufferPointer(rebasing: buffers.framed[..<used])
-            _ = unsafe session.write(bytes, output: buffers.sealed)
+        if session.isEstablished {
+            let frames = machine.takeOutput()
+            _ = unsafe frames.withUnsafeBytes { bytes in
+                unsafe session.write(bytes, output: buffers.sealed)
+            }
+            session.close(output: buffers.sealed)
         }
-        if session.isEstablished { session.close(output: buffers.sealed) }
         if unsent.isEmpty, !buffers.sealed.isEmpty {
             _ = unsafe Socket.write(socket.raw, buffers.sealed.bytes)
         }

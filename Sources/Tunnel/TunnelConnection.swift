@@ -22,13 +22,6 @@ package protocol TunnelOwner: AnyObject {
 /// Everything happens on one loop. What a batch of events makes ready to send is framed once, at
 /// the end of the batch, in one TLS write and one send.
 package final class TunnelConnection: ReadinessHandler, LoopTask, TimerHandler {
-    /// Payload of one DATA frame: with its header it fills one TLS record.
-    static let slotPayload = 16_375
-    /// A frame header and its payload.
-    static let slotBytes = 16_384
-    /// Frames written at once.
-    static let slotsMax = WorkerBuffers.scratchBytes / slotBytes
-
     enum Phase { case handshake, open, closed }
 
     package let loop: EventLoop
@@ -164,15 +157,14 @@ package final class TunnelConnection: ReadinessHandler, LoopTask, TimerHandler {
 
     package func ready(_ readiness: Readiness) {
         guard phase != .closed else { return }
-        if !readiness.isDisjoint(with: [.readable, .readClosed, .hangup, .error]) {
-            socketReadable = true
-        }
-        if !readiness.isDisjoint(with: [.readClosed, .hangup, .error]) { socketClosing = true }
-        if readiness.contains(.writable), !unsent.isEmpty {
+        if readiness.mayRead { socketReadable = true }
+        if readiness.isClosing { socketClosing = true }
+        if readiness.mayWrite, !unsent.isEmpty {
             guard sendUnsent() else { return }
         }
         if socketReadable { receive() }
-        if phase != .closed, hasWork { schedule() }
+        // What is left to read has had its edge: nobody else would ask for another turn.
+        if phase != .closed, socketReadable || hasWork { schedule() }
     }
 
     package func resume() {

@@ -12,8 +12,8 @@ package struct TunnelLimits: Sendable, Equatable {
     package var pingIntervalMilliseconds: UInt64 = 10_000
     /// Silence after a PING that ends the connection.
     package var pingTimeoutMilliseconds: UInt64 = 20_000
-    /// Ciphertext that may wait for a slow peer before streams stop being read.
-    package var unsentBytesMax: Int = 1 << 20
+    /// Bytes read from streams in one turn before other connections get theirs.
+    package var turnBytesMax: Int = 1 << 20
 
     /// The limits of DESIGN.md §5.
     package init() {}

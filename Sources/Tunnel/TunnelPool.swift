@@ -183,7 +183,6 @@ package final class TunnelPool: TunnelOwner {
     ) throws(TunnelFailure) -> Descriptor {
         switch consume end {
         case .connected(let socket):
-            Socket.setNoDelay(socket.raw)
             return socket
         case .failed(let code):
             let hint =

@@ -84,20 +84,20 @@ package final class TunnelStream: ReadinessHandler {
     /// The stream's socket changed; called by the loop.
     package func ready(_ readiness: Readiness) {
         guard let connection, let raw = socket?.raw else { return }
-        if !readiness.isDisjoint(with: [.readClosed, .hangup, .error]) { socketClosing = true }
-        if readiness.contains(.error) {
+        if readiness.isClosing { socketClosing = true }
+        if readiness.hasError {
             if socketEnded {
                 let code = Socket.takeError(raw)
                 if code != 0 { return fail(.resetBySocket(code), code: .cancel) }
             }
             socketReadable = true
         }
-        if readiness.contains(.writable), !socketWritable {
+        if readiness.mayWrite, !socketWritable {
             socketWritable = true
             flushPending()
         }
         guard self.connection != nil else { return }
-        if !readiness.isDisjoint(with: [.readable, .readClosed, .hangup]) { socketReadable = true }
+        if readiness.mayRead { socketReadable = true }
         if socketReadable, !socketEnded { connection.enqueue(self) }
     }
 
@@ -155,7 +155,8 @@ package final class TunnelStream: ReadinessHandler {
     private func finishWritingIfDone() {
         guard receivedEnd, pending.isEmpty, !finishedWriting, let raw = socket?.raw else { return }
         finishedWriting = true
-        Socket.finishWriting(raw)
+        // With the other half over too, the close itself says FIN.
+        if !sentEnd { Socket.finishWriting(raw) }
         finishIfDone()
     }
 
@@ -182,11 +183,11 @@ package final class TunnelStream: ReadinessHandler {
         case .bytes(let bytes):
             let isFull = bytes == room.byteCount
             if isFull {
-                slots = min(slots * 4, TunnelConnection.slotsMax)
+                slots = min(slots * 4, WorkerBuffers.recordsMax)
             } else {
                 // A short read has drained the socket: the next edge tells of more.
                 socketReadable = socketClosing
-                slots = 1 + bytes / TunnelConnection.slotPayload
+                slots = 1 + bytes / RecordBatch.payloadMax
             }
             observer?.relayed(toSocket: 0, fromSocket: bytes)
             return .bytes(bytes, more: socketReadable)
@@ -234,7 +235,7 @@ package final class TunnelStream: ReadinessHandler {
     private func close(_ end: RelayEnd) {
         guard let connection else { return }
         self.connection = nil
-        if let registration { connection.loop.remove(registration) }
+        if let registration { connection.loop.removeClosing(registration) }
         registration = nil
         pending.removeAll()
         if let raw = socket?.raw, end != .finished { Socket.resetOnClose(raw) }

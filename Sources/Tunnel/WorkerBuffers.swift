@@ -8,17 +8,21 @@ internal import TLS
 @safe
 package final class WorkerBuffers {
     /// Bytes read or written at once.
-    package static let scratchBytes = 256 * 1024
+    package static let scratchBytes = 512 * 1024
 
+    /// Records sent at once.
+    static let recordsMax = 32
+
+    /// Ciphertext as it comes in; decrypted where it lies.
     let received: UnsafeMutableRawBufferPointer
+    /// Plaintext that cannot lie there.
     let opened: UnsafeMutableRawBufferPointer
-    let framed: UnsafeMutableRawBufferPointer
-    /// Ciphertext of the session that is writing now; sent or set aside before the call ends.
+    /// Frames on their way out.
+    let batch = RecordBatch(recordsMax: WorkerBuffers.recordsMax)
+    /// What sessions put out themselves: handshakes, alerts, key updates.
     let sealed = OutputBuffer()
-    /// Pieces of `opened` on their way to one socket.
+    /// Pieces of plaintext on their way to one socket.
     let gathered = IOVectorList(capacity: 64)
-    /// Frame slots in `framed` to read one socket into.
-    let slots = IOVectorList(capacity: TunnelConnection.slotsMax)
 
     /// Reads ciphertext from a socket into `received`.
     func read(_ socket: Int32) -> Transfer {
@@ -30,22 +34,15 @@ package final class WorkerBuffers {
         sealed.release()
     }
 
-    /// The framing scratch as HTTP writes into it.
-    var framedElements: UnsafeMutableBufferPointer<UInt8> {
-        unsafe framed.bindMemory(to: UInt8.self)
-    }
-
     /// Allocates the buffers of one worker.
     package init() {
         unsafe received = WorkerBuffers.allocate()
         unsafe opened = WorkerBuffers.allocate()
-        unsafe framed = WorkerBuffers.allocate()
     }
 
     deinit {
         unsafe received.deallocate()
         unsafe opened.deallocate()
-        unsafe framed.deallocate()
     }
 
     private static func allocate() -> UnsafeMutableRawBufferPointer {

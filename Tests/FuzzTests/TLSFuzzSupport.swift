@@ -84,14 +84,15 @@ final class TLSFuzzEnd {
     @discardableResult
     func receive(_ bytes: [UInt8]) -> [UInt8] {
         var room = [UInt8](repeating: 0, count: 20000)
-        unsafe bytes.withUnsafeBytes { bytes in
+        var bytes = bytes
+        unsafe bytes.withUnsafeMutableBytes { bytes in
             unsafe session.feed(bytes)
             while true {
                 let outcome = unsafe room.withUnsafeMutableBytes {
-                    unsafe session.read(into: $0, output: output)
+                    unsafe session.read(scratch: $0, output: output)
                 }
                 switch outcome {
-                case .bytes(let count): plaintext += room[..<count]
+                case .bytes(let plain): unsafe plaintext.append(contentsOf: plain)
                 case .handshakeDone: continue
                 case .needMore, .closed: return
                 case .failed:

@@ -156,8 +156,9 @@ typedef int (*ambit_judge)(void *owner, struct x509_st *leaf);
 ambit_session *ambit_session_make(struct ssl_ctx_st *context, int server, ambit_judge judge);
 void ambit_session_free(ambit_session *session);
 
-// Lends ciphertext to the session until a read returns AMBIT_NEED_MORE or fails.
-void ambit_session_feed(ambit_session *session, const void *bytes, size_t length);
+// Lends ciphertext to the session until a read returns AMBIT_NEED_MORE or fails; it is decrypted
+// where it lies.
+void ambit_session_feed(ambit_session *session, void *bytes, size_t length);
 size_t ambit_session_unread(const ambit_session *session);
 
 enum {
@@ -167,10 +168,16 @@ enum {
     AMBIT_CLOSED = 3,
     AMBIT_FAILED = 4,
 };
-// Goes on with the handshake or fills `bytes` with as many records as are fed and fit. The judge
-// is given the owner.
-int ambit_session_read(ambit_session *session, void *owner, void *bytes, size_t room, size_t *got,
-                       ambit_output *output);
+// Goes on with the handshake or opens what was fed, at least one record with data at a time. The
+// `got` bytes lie at `plain`: in the lent ciphertext or in `scratch`, which has at least 16640
+// bytes. The judge is given the owner.
+int ambit_session_read(ambit_session *session, void *owner, void *scratch, size_t room,
+                       uint8_t **plain, size_t *got, ambit_output *output);
+// Whether so many records can be sealed with ambit_session_seal; where not, write them.
+int ambit_session_may_seal(const ambit_session *session, size_t count);
+// Seals a record where it lies: 5 bytes for the header, `length` of content up to 16384, 17 for
+// type and tag; 1 or 0.
+int ambit_session_seal(ambit_session *session, void *record, size_t length);
 // Seals all of the bytes in records of up to 16384 bytes; 1 or 0.
 int ambit_session_write(ambit_session *session, const void *bytes, size_t length,
                         ambit_output *output);

@@ -69,7 +69,12 @@ import Testing
         let listeners = try PodListeners.open(in: bench.pod, dns: false)
         let server = try TestSocket(in: bench.outside, family)
             .listening(at: SocketAddress(PodBench.outside(family), 15008))
-        let made = try PodSocket.connecting(in: bench.pod, family: family, mark: .proxy)
+        let made = try PodSocket.connecting(
+            in: bench.pod,
+            returningTo: NetworkNamespace.current(),
+            family: family,
+            mark: .proxy
+        )
         let tunnel = TestSocket(owning: made.release())
         let code = tunnel.connect(SocketAddress(PodBench.outside(family), 15008))
         #expect(TestSocket.finishConnect(tunnel.raw, code) == 0)

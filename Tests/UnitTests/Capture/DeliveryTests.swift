@@ -87,7 +87,12 @@ import Testing
         let bench = try PodBench()
         try PodCapture.install(in: bench.pod, CapturePlan())
         let app = try bench.app(family, port: 8080)
-        let made = try PodSocket.connecting(in: bench.pod, family: family, mark: .proxy)
+        let made = try PodSocket.connecting(
+            in: bench.pod,
+            returningTo: NetworkNamespace.current(),
+            family: family,
+            mark: .proxy
+        )
         let socket = TestSocket(owning: made.release())
         let code = socket.connect(SocketAddress(PodBench.pod(family), 8080))
         #expect(TestSocket.finishConnect(socket.raw, code) == 0)

@@ -115,6 +115,7 @@ struct PodBench: ~Copyable {
         let source = SocketAddress(client ?? Self.client(family), 40000)
         let made = try PodSocket.connecting(
             in: pod,
+            returningTo: NetworkNamespace.current(),
             family: family,
             mark: .delivery,
             transparentFrom: source

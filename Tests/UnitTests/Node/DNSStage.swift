@@ -54,7 +54,12 @@ final class StubDNSHost: PodDNSHost {
     }
 
     func streamSocket(to family: IPAddress.Family) throws(SystemError) -> Descriptor {
-        try PodSocket.connecting(in: namespace, family: family, mark: .proxy)
+        try PodSocket.connecting(
+            in: namespace,
+            returningTo: NetworkNamespace.current(),
+            family: family,
+            mark: .proxy
+        )
     }
 }
 

@@ -119,15 +119,16 @@ final class SessionPair {
         let session = isServer ? server : client
         var received: [UInt8] = []
         var failure: TLSError?
-        unsafe bytes.withUnsafeBytes { bytes in
+        var bytes = bytes
+        unsafe bytes.withUnsafeMutableBytes { bytes in
             unsafe session.feed(bytes)
             var room = [UInt8](repeating: 0, count: 40000)
             loop: while true {
                 let outcome = unsafe room.withUnsafeMutableBytes {
-                    unsafe session.read(into: $0, output: output)
+                    unsafe session.read(scratch: $0, output: output)
                 }
                 switch outcome {
-                case .bytes(let count): received += room[..<count]
+                case .bytes(let plain): unsafe received.append(contentsOf: plain)
                 case .handshakeDone: continue
                 case .needMore: break loop
                 case .closed:

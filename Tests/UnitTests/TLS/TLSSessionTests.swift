@@ -100,9 +100,9 @@ import Testing
             expecting: .trustDomain("cluster.local")
         )
         let output = OutputBuffer(roomMax: 64)
-        var room = [UInt8](repeating: 0, count: 64)
+        var room = [UInt8](repeating: 0, count: TLSSession.scratchBytesMin)
         let outcome = unsafe room.withUnsafeMutableBytes {
-            unsafe session.read(into: $0, output: output)
+            unsafe session.read(scratch: $0, output: output)
         }
         guard case .failed(.outputFull) = outcome else {
             Issue.record("\(outcome)")

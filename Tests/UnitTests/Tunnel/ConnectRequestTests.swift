@@ -69,7 +69,7 @@ import Tunnel
         workload.locality.zone = "eu-1a"
         let address = try #require(SocketAddress("10.1.0.5:8080"))
         var request = ConnectRequest(authority: .address(address))
-        request.baggage = Baggage(workload)
+        request.baggage = Baggage(workload).description
         request.forwarded = Forwarded(
             client: SocketAddress("[2001:db8::1]:40000"),
             host: "web.shop.svc.cluster.local"
@@ -88,6 +88,11 @@ import Tunnel
             fields["forwarded"] == "for=\"[2001:db8::1]:40000\";host=web.shop.svc.cluster.local"
         )
         #expect(fields["traceparent"]?.utf8.count == 55)
+        #expect(Baggage(fields) == Baggage(workload))
+        #expect(fields["traceparent"].flatMap(TraceParent.init) == request.traceparent)
+        // What enters no decision is left to whoever asks for it.
+        request.baggage = ""
+        request.traceparent = nil
         #expect(try ConnectRequest(fields) == request)
     }
 
