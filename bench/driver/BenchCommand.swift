@@ -25,7 +25,7 @@ struct BenchCommand: ParsableCommand {
     @Option(help: "How often each measurement is made. (default 3; 1 with --quick)")
     var rounds: Int?
 
-    @Option(help: "How long each measurement takes. (default 4; 2 with --quick)")
+    @Option(help: "How long each measurement takes. (default 5; 2 with --quick)")
     var seconds: Int?
 
     @Option(help: "The congestion control of every pod and node: reno or cubic.")
@@ -37,7 +37,10 @@ struct BenchCommand: ParsableCommand {
     @Option(help: "Another ambit-node, measured beside the first as ambit-b.")
     var compare: String?
 
-    @Option(help: "Where to write the raw numbers, medians and ratios as JSON.")
+    @Option(
+        help:
+            "Where to write the raw numbers, medians and ratios as JSON. (default: told at the end)"
+    )
     var json: String?
 
     @Option(help: "Read such a file instead of measuring.")
@@ -68,6 +71,9 @@ struct BenchCommand: ParsableCommand {
         where !FileManager.default.isExecutableFile(atPath: program) {
             throw ValidationError("\(program) is not a program")
         }
+        if let from, !FileManager.default.isReadableFile(atPath: from) {
+            throw ValidationError("cannot read \(from)")
+        }
         if only?.names.contains(.ambitB) == true, compare == nil {
             throw ValidationError("ambit-b is the program that --compare names")
         }
@@ -82,7 +88,7 @@ struct BenchCommand: ParsableCommand {
             contenders: contenders,
             metrics: metrics?.names ?? (quick ? Self.quickMetrics : Metric.allCases),
             rounds: rounds ?? (quick ? 1 : 3),
-            seconds: seconds ?? (quick ? 2 : 4),
+            seconds: seconds ?? (quick ? 2 : 5),
             congestion: congestion,
             otherNode: compare.map { URL(fileURLWithPath: $0).path }
         )
@@ -90,7 +96,12 @@ struct BenchCommand: ParsableCommand {
 
     func run() throws {
         let file = try from.map { try ResultFile(reading: URL(fileURLWithPath: $0)) } ?? measure()
-        if let json { try file.write(to: URL(fileURLWithPath: json)) }
+        // What is only read again is not written anew, unless it is asked for.
+        let latest = from == nil ? ProcessInfo.processInfo.environment["AMBIT_BENCH_LATEST"] : nil
+        if let path = json ?? latest {
+            try file.write(to: URL(fileURLWithPath: path))
+            Terminal.tell("raw numbers: \(path)")
+        }
         if publish { try Publication.publish(file) }
         print(Report(file).text(), terminator: "")
     }

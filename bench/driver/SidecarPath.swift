@@ -66,7 +66,8 @@ final class SidecarPath: Contender {
           }
           chain ISTIO_OUTPUT {
             oifname "lo" ip saddr 127.0.0.6 return
-            oifname "lo" ip daddr != 127.0.0.1 tcp dport != 15008 meta skuid \(user) jump ISTIO_IN_REDIRECT
+            oifname "lo" ip daddr != 127.0.0.1 tcp dport != 15008 meta skuid \(user) \\
+              jump ISTIO_IN_REDIRECT
             oifname "lo" meta skuid != \(user) return
             meta skuid \(user) return
             oifname "lo" ip daddr != 127.0.0.1 meta skgid \(user) jump ISTIO_IN_REDIRECT

@@ -14,6 +14,7 @@ package struct Bar: Sendable {
     /// Whether more than the limit is asked for.
     package var isAtLeast: Bool { quantity.figure.isGain }
 
+    /// A limit on what a metric gives, held against a reference.
     package init(_ metric: Metric, _ figure: Figure, _ reference: Reference, _ limit: Double) {
         quantity = Quantity(metric, figure)
         self.reference = reference

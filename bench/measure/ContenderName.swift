@@ -23,6 +23,14 @@ package enum ContenderName: String, CaseIterable, Codable, Sendable {
         }
     }
 
+    /// Whether it authenticates and encrypts: what is compared, beside the floor it stands on.
+    package var isMesh: Bool {
+        switch self {
+        case .none, .splice, .copy: false
+        case .ambit, .ambitB, .envoyL4, .envoyL7, .envoyHBONE: true
+        }
+    }
+
     /// Whether bytes go through processes that are measured.
     package var hasProxies: Bool { self != .none }
 }

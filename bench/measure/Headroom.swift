@@ -1,9 +1,9 @@
-/// Whether the load generator and the server could do more than any contender let through.
+/// How much more the load generator and the server can do than any mesh lets through.
 package struct Headroom: Sendable {
     package let quantity: Quantity
     /// What is reached with nothing on the way.
     package let direct: Double
-    /// The best that anything on the way reached, and who.
+    /// The best that a mesh reached, and which.
     package let best: Double
     package let contender: ContenderName
 
@@ -17,7 +17,7 @@ package struct Headroom: Sendable {
             guard quantity.figure.isGain, quantity.metric != .rate2000,
                 let direct = medians[quantity, .none]
             else { return nil }
-            let others = medians.contenders.filter(\.hasProxies).compactMap { name in
+            let others = medians.contenders.filter(\.isMesh).compactMap { name in
                 medians[quantity, name].map { (name, $0) }
             }
             guard let best = others.max(by: { $0.1 < $1.1 }) else { return nil }

@@ -3,6 +3,7 @@ package struct Report: Sendable {
     private let file: ResultFile
     private let medians: Medians
 
+    /// Works out what to tell of a run.
     package init(_ file: ResultFile) {
         self.file = file
         medians = Medians(file.samples)
@@ -41,7 +42,7 @@ package struct Report: Sendable {
     private static func sentence(_ headroom: Headroom) -> String {
         "\(headroom.quantity.metric.title): \(ResultTable.number(headroom.direct)) "
             + "\(headroom.quantity.figure.rawValue), \(ResultTable.ratio(headroom.factor))× "
-            + "the best that goes through something (\(headroom.contender.title))"
+            + "the best mesh (\(headroom.contender.title))"
     }
 
     /// One line with Ambit's main ratios.

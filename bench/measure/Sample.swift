@@ -11,6 +11,7 @@ package struct Sample: Codable, Sendable {
     package var isDisturbed: Bool
     package var attempts: Int
 
+    /// Takes figures by what they are; they are kept by name.
     package init(
         round: Int,
         contender: ContenderName,
