@@ -1,0 +1,133 @@
+import Glibc
+import HTTP
+import Mesh
+import Reactor
+import TLS
+import Testing
+import Tunnel
+
+/// Two TCP sockets on loopback with room for megabytes, so that one side can be far ahead.
+private func makePair() throws -> (near: Int32, far: Int32) {
+    let listener = try Socket.listen(on: KernelAddress(v4: 0x7F00_0001, port: 0), backlog: 1)
+    makeRoom(listener.raw)
+    let raw = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue), 0)
+    let client = Descriptor(owning: try #require(raw >= 0 ? raw : nil))
+    makeRoom(client.raw)
+    let code = try KernelAddress.local(of: listener.raw).connect(client.raw)
+    #expect(code == EINPROGRESS || code == 0)
+    guard case .connection(let accepted) = Socket.accept(listener.raw) else {
+        throw SystemError(call: "accept", code: errno)
+    }
+    return (client.release(), accepted)
+}
+
+private func makeRoom(_ socket: Int32) {
+    var bytes: Int32 = 8 << 20
+    for option in [SO_RCVBUFFORCE, SO_SNDBUFFORCE] {
+        let size = socklen_t(MemoryLayout<Int32>.size)
+        #expect(unsafe setsockopt(socket, SOL_SOCKET, option, &bytes, size) == 0)
+    }
+}
+
+/// One side of a tunnel: its loop, its connection, its one stream.
+private final class TunnelSide: TunnelOwner, TunnelStreamOwner, RelayObserver {
+    let loop: EventLoop
+    private let buffers = WorkerBuffers()
+    private(set) var connection: TunnelConnection?
+    private(set) var stream: TunnelStream?
+    private(set) var isAnswered = false
+    private(set) var taken = 0
+    private(set) var end: RelayEnd?
+
+    init(_ role: HTTP2Role, socket: consuming Descriptor) throws {
+        loop = try EventLoop()
+        let isClient = role == .client
+        let peer = isClient ? Fixture.server : Fixture.client
+        let connection = TunnelConnection(
+            loop: loop,
+            buffers: buffers,
+            limits: TunnelLimits(),
+            role: role,
+            socket: socket,
+            session: try TLSSession(
+                context: Fixture.context(isClient ? .client : .server),
+                expecting: .identities([peer.uri])
+            ),
+            peerName: "the other side"
+        )
+        connection.owner = self
+        self.connection = connection
+        connection.start()
+    }
+
+    func request() throws {
+        let address = try #require(SocketAddress("10.1.0.5:80"))
+        let fields = ConnectRequest(authority: .address(address)).fields
+        stream = try #require(connection?.open(fields, owner: self))
+    }
+
+    func tunnelEstablished(_ connection: TunnelConnection) {}
+    func tunnelRequested(_ stream: TunnelStream, fields: HeaderFields, endStream: Bool) {
+        self.stream = stream
+        connection?.respond(stream, status: 200, fields: HeaderFields(), endStream: false)
+    }
+    func tunnelHasRoom(_ connection: TunnelConnection) {}
+    func tunnelDraining(_ connection: TunnelConnection) {}
+    func tunnelClosed(_ connection: TunnelConnection, _ failure: TunnelFailure?) {}
+    func streamAnswered(_ stream: TunnelStream, status: Int, fields: HeaderFields) {
+        isAnswered = status == 200
+    }
+    func streamLost(_ stream: TunnelStream, _ end: RelayEnd) { self.end = end }
+    func relayed(toSocket: Int, fromSocket: Int) { taken += fromSocket }
+    func relayEnded(_ end: RelayEnd) { self.end = end }
+}
+
+@Suite struct `A tunnel that is far behind its peer` {
+    /// More than is read in one turn, less than the peer may send unasked.
+    private let total = 3 << 20
+
+    // With edge-triggered events the bytes that a turn leaves in the socket have had their event.
+    @Test func `goes on reading without another event`() throws {
+        let wire = try makePair()
+        let client = try TunnelSide(.client, socket: Descriptor(owning: wire.near))
+        let server = try TunnelSide(.server, socket: Descriptor(owning: wire.far))
+        try turn([client, server]) {
+            client.connection?.isOpen == true && server.connection?.isOpen == true
+        }
+        try client.request()
+        try turn([client, server]) { client.isAnswered && server.stream != nil }
+        let source = try makePair()
+        let sink = try makePair()
+        client.stream?.attach(Descriptor(owning: source.far), observer: client)
+        server.stream?.attach(Descriptor(owning: sink.far), observer: server)
+        let sourceEnd = Descriptor(owning: source.near)
+        let sinkEnd = Descriptor(owning: sink.near)
+        let bytes = (0..<total).map { UInt8(truncatingIfNeeded: $0 &* 31 >> 3) }
+        var sent = 0
+        try turn([client]) {
+            if case .bytes(let count) = Socket.write(sourceEnd.raw, bytes, from: sent) {
+                sent += count
+            }
+            return client.taken == total
+        }
+        var received: [UInt8] = []
+        var part = [UInt8](repeating: 0, count: 1 << 20)
+        try turn([server]) {
+            while case .bytes(let count) = Socket.read(sinkEnd.raw, into: &part) {
+                received += part[..<count]
+            }
+            return received.count == total
+        }
+        #expect(received == bytes)
+        #expect(client.end == nil && server.end == nil)
+    }
+
+    /// Turns the loops, which never wait, until it is done; fails after five seconds.
+    private func turn(_ sides: [TunnelSide], until isDone: () throws -> Bool) throws {
+        let end = ContinuousClock.now + .seconds(5)
+        while try !isDone() {
+            try #require(ContinuousClock.now < end, "not done in time")
+            for side in sides { try side.loop.turn(waiting: false) }
+        }
+    }
+}
