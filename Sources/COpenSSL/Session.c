@@ -315,6 +315,7 @@ static int read_records(ambit_session *session, uint8_t *scratch, uint8_t **plai
     if (result.outcome == AMBIT_CLOSED) session->window_length = 0;
     if (result.outcome != AMBIT_FAILED) return result.outcome;
     session->output_is_full = result.output_full;
+    ERR_clear_error(); // `text` says it better than the cipher, and what is older is another's
     fail(session);
     if (result.alert >= 0) {
         session->failure.kind = AMBIT_FAILURE_ALERT;
@@ -353,8 +354,9 @@ int ambit_session_read(ambit_session *session, void *owner, void *scratch, size_
                        uint8_t **plain, size_t *got, ambit_output *output) {
     *got = 0;
     if (session->is_failed || room < ambit_ciphertext_bytes_max) return AMBIT_FAILED;
-    ERR_clear_error();
+    // Records report their own errors; what the cipher leaves in the queue is cleared on failure.
     if (session->records != NULL) return read_records(session, scratch, plain, got, output);
+    ERR_clear_error();
     session->output = output;
     int outcome;
     if (session->is_done) {
@@ -385,7 +387,6 @@ int ambit_session_write(ambit_session *session, const void *bytes, size_t length
                         ambit_output *output) {
     if (session->is_failed) return 0;
     if (length == 0) return 1;
-    ERR_clear_error();
     if (session->records != NULL) {
         int outcome = ambit_records_write(session->records, bytes, length, output);
         if (outcome == 1) return 1;
@@ -393,6 +394,7 @@ int ambit_session_write(ambit_session *session, const void *bytes, size_t length
         fail(session);
         return 0;
     }
+    ERR_clear_error();
     // Room for the whole batch at once, so that libssl never stops half-way.
     size_t records = length / record_bytes_max + 2;
     if (!ambit_output_reserve(output, length + records * record_overhead_max)) {

@@ -92,7 +92,7 @@ extension IPAddress: CustomStringConvertible {
     package var description: String {
         switch family {
         case .v4:
-            return bytes.map { String($0) }.joined(separator: ".")
+            return String(decoding: dottedQuad, as: UTF8.self)
         case .v6:
             let groups = (0..<8).map { index -> UInt16 in
                 let half = index < 4 ? high : low
@@ -102,6 +102,17 @@ extension IPAddress: CustomStringConvertible {
             return Self.join(groups[..<run.lowerBound]) + "::"
                 + Self.join(groups[run.upperBound...])
         }
+    }
+
+    // In every line of the access log: one array instead of a string for each number.
+    fileprivate var dottedQuad: [UInt8] {
+        var text: [UInt8] = []
+        text.reserveCapacity(24)
+        for shift in stride(from: UInt64(24), through: 0, by: -8) {
+            text.appendDecimal(UInt16(low >> shift & 0xFF))
+            if shift > 0 { text.append(UInt8(ascii: ".")) }
+        }
+        return text
     }
 
     private static func join(_ groups: ArraySlice<UInt16>) -> String {
@@ -145,8 +156,12 @@ extension SocketAddress: CustomStringConvertible {
     /// The address and port as text, an IPv6 address in brackets.
     package var description: String {
         switch ip.family {
-        case .v4: "\(ip):\(port)"
-        case .v6: "[\(ip)]:\(port)"
+        case .v4:
+            var text = ip.dottedQuad
+            text.append(UInt8(ascii: ":"))
+            text.appendDecimal(port)
+            return String(decoding: text, as: UTF8.self)
+        case .v6: return "[\(ip)]:\(port)"
         }
     }
 }
@@ -187,4 +202,16 @@ private func parseDecimal(_ text: some Collection<UInt8>, max: Int) -> Int? {
         value = value * 10 + Int(byte - UInt8(ascii: "0"))
     }
     return value <= max ? value : nil
+}
+
+extension [UInt8] {
+    /// Adds a number in decimal digits.
+    fileprivate mutating func appendDecimal(_ number: UInt16) {
+        var divisor: UInt16 = 10_000
+        while divisor > 1, number < divisor { divisor /= 10 }
+        while divisor > 0 {
+            append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: number / divisor % 10))
+            divisor /= 10
+        }
+    }
 }

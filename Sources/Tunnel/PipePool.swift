@@ -13,8 +13,8 @@ package final class SplicePipe {
 
 /// The empty pipes of one worker, kept for the next borrower up to a bound.
 package final class PipePool {
-    /// The capacity asked of the kernel for each pipe.
-    package static let pipeBytes = 1 << 18
+    /// The capacity asked of the kernel for each pipe: the most any user may ask for.
+    package static let pipeBytes = 1 << 20
     private static let keptMax = 64
 
     private var kept: [SplicePipe] = []

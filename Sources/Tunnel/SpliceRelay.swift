@@ -42,7 +42,7 @@ package final class SpliceRelay: LoopTask {
     }
 
     /// Bytes moved in one turn before other connections get theirs.
-    private static let turnBytesMax = 1 << 20
+    private static let turnBytesMax = 4 << 20
 
     private let loop: EventLoop
     private let pipes: PipePool

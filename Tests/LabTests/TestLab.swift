@@ -18,12 +18,20 @@ final class TestLab: Sendable {
         .resolvingSymlinksInPath().deletingLastPathComponent()
 
     /// Starts a lab with the objects of the YAML text; `flags` go to `ambit lab up`.
-    init(_ yaml: String, flags: [String] = []) throws {
+    ///
+    /// A `launcher` is a command that runs another, such as `taskset -c 1`: the lab is under it.
+    init(_ yaml: String, flags: [String] = [], launcher: [String] = []) throws {
         name = "test-\(ProcessInfo.processInfo.processIdentifier)-\(UInt32.random(in: 0 ... .max))"
         folder = FileManager.default.temporaryDirectory.appending(path: "ambit-\(name)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         let file = try write("lab.yaml", yaml)
-        let up = try ambit(["lab", "up", file.path, "--name", name] + flags, timeout: 120)
+        let up = try Command(
+            "/usr/bin/env",
+            launcher + [
+                TestLab.programs.appending(path: "ambit").path, "lab", "up", file.path,
+                "--name", name,
+            ] + flags
+        ).run(120)
         guard up.status == 0 else {
             let logs = (try? ambit(["lab", "logs", "node-1", "--name", name]).output) ?? ""
             throw Failure("lab up: \(up.status) \(up.error)\(up.output)\n\(logs)")
@@ -182,6 +190,9 @@ final class Running: @unchecked Sendable {
 
     /// What it has written so far.
     var outputSoFar: String { lock.withLock { String(decoding: output, as: UTF8.self) } }
+
+    /// What it has written to standard error so far.
+    var errorSoFar: String { lock.withLock { String(decoding: error, as: UTF8.self) } }
 
     var isRunning: Bool { process.isRunning }
 
