@@ -25,7 +25,7 @@ struct Meter {
     private struct Reading {
         let time = ProcessInfo.processInfo.systemUptime
         let proxies: Double
-        let machine: (busy: Double, stolen: Double)
+        let machine: (idle: Double, stolen: Double)
         let outside: Double
     }
 
@@ -50,7 +50,10 @@ struct Meter {
         if contender.name.hasProxies, proxies < 0.001 * (after.time - before.time) {
             throw BenchFailure("\(contender.name.title) carried nothing of \(metric.rawValue)")
         }
-        let machine = after.machine.busy - before.machine.busy
+        let capacity =
+            (after.time - before.time) * Double(ProcessInfo.processInfo.activeProcessorCount)
+        let stolen = after.machine.stolen - before.machine.stolen
+        let machine = capacity - stolen - (after.machine.idle - before.machine.idle)
         var figures = result.figures
         switch result.work {
         case .gigabytes(let count):
@@ -69,11 +72,7 @@ struct Meter {
                 .proxyMicrosecondsPerConnection,
             ] { figures[figure] = nil }
         }
-        let capacity =
-            (after.time - before.time) * Double(ProcessInfo.processInfo.activeProcessorCount)
-        let others =
-            after.outside - before.outside + after.machine.stolen - before.machine.stolen
-        let outside = max(0, others / capacity)
+        let outside = max(0, (after.outside - before.outside + stolen) / capacity)
         return Sample(
             round: round,
             contender: contender.name,

@@ -42,8 +42,8 @@ enum ProcessFiles {
         return sum / 1e9
     }
 
-    /// Busy and stolen seconds of the machine.
-    static func machine() throws -> (busy: Double, stolen: Double) {
+    /// Idle and stolen seconds of the machine.
+    static func machine() throws -> (idle: Double, stolen: Double) {
         guard let times = text("/proc/stat").flatMap({ CPUTimes.machine($0) }) else {
             throw BenchFailure("cannot read /proc/stat")
         }

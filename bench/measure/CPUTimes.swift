@@ -3,16 +3,18 @@ package enum CPUTimes {
     /// The length of a tick in `/proc`, in seconds (USER_HZ, which is part of the interface).
     package static let tick = 0.01
 
-    /// Busy and stolen seconds of the whole machine, from `/proc/stat`.
-    package static func machine(_ text: String) -> (busy: Double, stolen: Double)? {
+    /// Idle and stolen seconds of the whole machine, from `/proc/stat`.
+    ///
+    /// The kernel measures idle time; busy time it samples at each tick, which misses what runs
+    /// from one timer to the next.
+    package static func machine(_ text: String) -> (idle: Double, stolen: Double)? {
         guard let line = text.split(separator: "\n").first(where: { $0.hasPrefix("cpu ") }) else {
             return nil
         }
         let ticks = line.split(separator: " ").dropFirst().compactMap { Double($0) }
         guard ticks.count >= 8 else { return nil }
         // user, nice, system, idle, iowait, irq, softirq, steal
-        let busy = ticks[0] + ticks[1] + ticks[2] + ticks[5] + ticks[6]
-        return (busy * tick, ticks[7] * tick)
+        return ((ticks[3] + ticks[4]) * tick, ticks[7] * tick)
     }
 
     /// The nanoseconds a thread has run, from its `schedstat`.
