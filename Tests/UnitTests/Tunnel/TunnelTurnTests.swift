@@ -99,7 +99,6 @@ private final class TunnelSide: TunnelOwner, TunnelStreamOwner, RelayObserver {
         let source = try makePair()
         let sink = try makePair()
         client.stream?.attach(Descriptor(owning: source.far), observer: client)
-        server.stream?.attach(Descriptor(owning: sink.far), observer: server)
         let sourceEnd = Descriptor(owning: source.near)
         let sinkEnd = Descriptor(owning: sink.near)
         let bytes = (0..<total).map { UInt8(truncatingIfNeeded: $0 &* 31 >> 3) }
@@ -110,6 +109,9 @@ private final class TunnelSide: TunnelOwner, TunnelStreamOwner, RelayObserver {
             }
             return client.taken == total
         }
+        // Nothing is delivered yet, so that no window update asks for another turn either.
+        try turn([server]) { server.stream?.pendingBytes == total }
+        server.stream?.attach(Descriptor(owning: sink.far), observer: server)
         var received: [UInt8] = []
         var part = [UInt8](repeating: 0, count: 1 << 20)
         try turn([server]) {
