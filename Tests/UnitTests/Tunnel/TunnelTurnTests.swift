@@ -6,27 +6,17 @@ import TLS
 import Testing
 import Tunnel
 
-/// Two TCP sockets on loopback with room for megabytes, so that one side can be far ahead.
+/// Two connected sockets with room for megabytes, all of which the reader has at once.
 private func makePair() throws -> (near: Int32, far: Int32) {
-    let listener = try Socket.listen(on: KernelAddress(v4: 0x7F00_0001, port: 0), backlog: 1)
-    makeRoom(listener.raw)
-    let raw = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue), 0)
-    let client = Descriptor(owning: try #require(raw >= 0 ? raw : nil))
-    makeRoom(client.raw)
-    let code = try KernelAddress.local(of: listener.raw).connect(client.raw)
-    #expect(code == EINPROGRESS || code == 0)
-    guard case .connection(let accepted) = Socket.accept(listener.raw) else {
-        throw SystemError(call: "accept", code: errno)
-    }
-    return (client.release(), accepted)
-}
-
-private func makeRoom(_ socket: Int32) {
-    var bytes: Int32 = 8 << 20
-    for option in [SO_RCVBUFFORCE, SO_SNDBUFFORCE] {
+    var ends: [Int32] = [-1, -1]
+    let kind = Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue)
+    #expect(unsafe socketpair(AF_UNIX, kind, 0, &ends) == 0)
+    var bytes: Int32 = 16 << 20
+    for end in ends {
         let size = socklen_t(MemoryLayout<Int32>.size)
-        #expect(unsafe setsockopt(socket, SOL_SOCKET, option, &bytes, size) == 0)
+        #expect(unsafe setsockopt(end, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, size) == 0)
     }
+    return (ends[0], ends[1])
 }
 
 /// One side of a tunnel: its loop, its connection, its one stream.
