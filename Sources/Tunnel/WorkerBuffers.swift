@@ -3,11 +3,11 @@ internal import TLS
 
 /// The scratch memory of one worker: nothing in it outlives one call from the loop.
 ///
-/// One large buffer per worker and purpose instead of one per connection: reads of 256 KiB were
-/// measured fastest, and an idle connection then holds none (MEASURED.md).
+/// One large buffer per worker and purpose instead of one per connection: an idle connection then
+/// holds none, and reads of 512 KiB were measured fastest (bench/README.md).
 @safe
 package final class WorkerBuffers {
-    /// Bytes read or written at once.
+    /// Ciphertext read at once; as much is sealed and sent at once (`recordsMax`).
     package static let scratchBytes = 512 * 1024
 
     /// Records sent at once.
