@@ -39,9 +39,12 @@ final class LogQueue: Sendable {
                 state.droppedInAll &+= 1
                 return false
             }
+            let half = bytesMax / 2
+            let wasBelowHalf = state.pending.count < half
             state.pending.append(contentsOf: line)
             defer { state.isIdle = false }
-            return state.isIdle
+            // A writer that lets lines gather must not wait until there is no room.
+            return state.isIdle || wasBelowHalf && state.pending.count >= half
         }
     }
 
