@@ -5,7 +5,7 @@ import Testing
 ///
 /// Release builds only: a debug build makes other steps. `AMBIT_COUNTS` names a folder to leave
 /// the profiles in, for `callgrind_annotate` and for reading.
-@Suite(.enabled(if: CostTests.isRelease, "the thresholds are for a release build"))
+@Suite(.serialized, .enabled(if: CostTests.isRelease, "the thresholds are for a release build"))
 struct `The relay path` {
     @Test func `takes no more instructions than its thresholds`() throws {
         try CostTests.withFolder { folder in

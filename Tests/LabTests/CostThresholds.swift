@@ -14,6 +14,9 @@ enum CostUnit: String, CaseIterable, Sendable {
     func percentAbove(_ role: CountedRole, _ work: CountedWork) -> Double {
         switch (self, role, work) {
         case (.systemCalls, _, .requestOfSixteen): 6
+        // How bytes meet reads is up to the scheduler: the loop yields its core after work.
+        case (.systemCalls, _, .mebibyte): 25
+        case (.systemCalls, _, .connection): 10
         case (.instructions, .sameNode, .mebibyte): 10
         default: 3
         }
