@@ -4,12 +4,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 const uint16_t ambit_IFLA_IFNAME = IFLA_IFNAME, ambit_IFLA_NET_NS_FD = IFLA_NET_NS_FD,
@@ -79,23 +82,40 @@ ssize_t ambit_receive_redirected(int socket, void *bytes, size_t length,
     return got;
 }
 
-int ambit_nft_run(const char *commands, char **listing, char **message) {
-    if (listing) *listing = NULL;
-    *message = NULL;
+struct nft_call {
+    const char *commands;
+    char **listing, **message;
+    int result;
+};
+
+static void *nft_run(void *argument) {
+    struct nft_call *call = argument;
+    // A table of descriptors of this thread's own, with the standard three. Where the kernel has no
+    // such call (before 5.9), the library still works below descriptor 1024.
+    syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_UNSHARE);
     struct nft_ctx *context = nft_ctx_new(NFT_CTX_DEFAULT);
-    if (!context) return -1;
-    int result = -1;
+    if (!context) return NULL;
     if (nft_ctx_buffer_output(context) == 0 && nft_ctx_buffer_error(context) == 0) {
         nft_ctx_output_set_flags(context, NFT_CTX_OUTPUT_NUMERIC_ALL |
-                                              (listing ? NFT_CTX_OUTPUT_STATELESS : 0));
-        result = nft_run_cmd_from_buffer(context, commands) == 0 ? 0 : -1;
+                                              (call->listing ? NFT_CTX_OUTPUT_STATELESS : 0));
+        call->result = nft_run_cmd_from_buffer(context, call->commands) == 0 ? 0 : -1;
         const char *said = nft_ctx_get_error_buffer(context);
-        *message = strdup(said ? said : "");
-        if (listing && result == 0) {
+        *call->message = strdup(said ? said : "");
+        if (call->listing && call->result == 0) {
             const char *text = nft_ctx_get_output_buffer(context);
-            *listing = strdup(text ? text : "");
+            *call->listing = strdup(text ? text : "");
         }
     }
     nft_ctx_free(context);
-    return result;
+    return NULL;
+}
+
+int ambit_nft_run(const char *commands, char **listing, char **message) {
+    if (listing) *listing = NULL;
+    *message = NULL;
+    struct nft_call call = {commands, listing, message, -1};
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, nft_run, &call) != 0) return -1;
+    pthread_join(thread, NULL);
+    return call.result;
 }

@@ -45,6 +45,9 @@ ssize_t ambit_receive_redirected(int socket, void *bytes, size_t length,
 // Runs a buffer of nft commands as one transaction in the calling thread's network namespace,
 // without reading or writing files.
 //
+// The library waits with select(2), which ends the process at a descriptor of 1024 or more. So it
+// runs in a short-lived thread with a table of descriptors of its own.
+//
 // Returns 0, or -1 with the library's words in *message (NULL when out of memory). With a
 // non-NULL listing what the commands print goes there. Both strings are the caller's to free().
 int ambit_nft_run(const char *commands, char **listing, char **message);

@@ -39,6 +39,19 @@ import Testing
         #expect(try PodCapture.isIntact(in: bench.pod, plan))
     }
 
+    @Test func `works in a process with thousands of descriptors open`() throws {
+        let bench = try PodBench()
+        Process.raiseOpenFiles()
+        // Above FD_SETSIZE, where select(2) as the C library has it ends the process.
+        var held: [Int32] = []
+        defer { held.forEach { close($0) } }
+        while held.count < 1100 {
+            held.append(try checked("open") { unsafe open("/dev/null", O_RDONLY | O_CLOEXEC) })
+        }
+        try PodCapture.install(in: bench.pod, CapturePlan())
+        #expect(try PodCapture.isIntact(in: bench.pod, CapturePlan()))
+    }
+
     @Test func `is undone completely, and leaves alone what others have`() throws {
         let bench = try PodBench()
         _ = try bench.run("nft '\(Self.foreign)'")
