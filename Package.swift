@@ -20,6 +20,35 @@ let arguments: Target.Dependency = .product(
     package: "swift-argument-parser"
 )
 
+// The control plane's libraries (DESIGN.md §3.5); none of them is on the data path.
+let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
+let grpc: [Target.Dependency] = [
+    .product(name: "GRPCCore", package: "grpc-swift-2"),
+    .product(name: "GRPCNIOTransportHTTP2Posix", package: "grpc-swift-nio-transport"),
+    .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf"),
+    protobuf,
+]
+let nio: [Target.Dependency] = [
+    .product(name: "NIOCore", package: "swift-nio"),
+    .product(name: "NIOPosix", package: "swift-nio"),
+    .product(name: "NIOSSL", package: "swift-nio-ssl"),
+]
+let http: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
+let certificates: [Target.Dependency] = [
+    .product(name: "X509", package: "swift-certificates"),
+    .product(name: "SwiftASN1", package: "swift-asn1"),
+    .product(name: "Crypto", package: "swift-crypto"),
+]
+let collections: Target.Dependency = .product(
+    name: "HashTreeCollections",
+    package: "swift-collections"
+)
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let lifecycle: Target.Dependency = .product(
+    name: "ServiceLifecycle",
+    package: "swift-service-lifecycle"
+)
+
 // A target of the data plane or its tools: Swift sources under Sources/NAME.
 func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
     .target(name: name, dependencies: dependencies, swiftSettings: settings)
@@ -49,6 +78,24 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.2"),
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.6"),
+        .package(url: "https://github.com/apple/swift-nio-http2.git", from: "1.46.0"),
+        .package(url: "https://github.com/apple/swift-nio-extras.git", from: "1.35.2"),
+        .package(url: "https://github.com/swift-server/async-http-client.git", from: "1.37.0"),
+        .package(url: "https://github.com/grpc/grpc-swift-2.git", from: "2.4.3"),
+        .package(url: "https://github.com/grpc/grpc-swift-nio-transport.git", from: "2.9.2"),
+        .package(url: "https://github.com/grpc/grpc-swift-protobuf.git", from: "2.4.1"),
+        .package(url: "https://github.com/apple/swift-protobuf.git", from: "1.39.0"),
+        .package(url: "https://github.com/apple/swift-certificates.git", from: "1.21.1"),
+        .package(url: "https://github.com/apple/swift-asn1.git", from: "1.7.4"),
+        .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-collections.git", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
+        .package(
+            url: "https://github.com/swift-server/swift-service-lifecycle.git",
+            from: "2.13.0"
+        ),
     ],
     targets: [
         // What Swift cannot see of the C libraries.
@@ -71,7 +118,7 @@ let package = Package(
         module("JSON"),
 
         // Vocabulary and the pure stages.
-        module("Mesh", ["JSON"]),
+        module("Mesh", ["JSON", collections]),
         module("DNS", ["Mesh"]),
         module("Routing", ["Mesh"]),
         module("Authorization", ["Mesh"]),
@@ -88,11 +135,33 @@ let package = Package(
                 "Routing", "TLS", "Telemetry", "Tunnel",
             ]
         ),
-        program("ambit-node", ["Node"]),
+
+        // The control plane: its wire, discovery and certificates over gRPC.
+        .target(
+            name: "AmbientProtocol",
+            dependencies: grpc,
+            exclude: ["Definitions"]
+        ),
+        module("Discovery", ["AmbientProtocol", "Identity", "Mesh", "TLS"] + grpc + nio),
+        module("CNI", ["JSON"]),
+        program("ambit-cni", ["CNI"]),
+        // What a node does beside the data path: finds its pods, speaks with the control plane.
+        module(
+            "Agent",
+            [
+                "AmbientProtocol", "CNI", "Capture", "Discovery", "Identity", "Kubernetes", "Mesh",
+                "Node", "Reactor",
+            ]
+        ),
+        program("ambit-node", ["Agent", "Node"]),
 
         // Kubernetes objects and the mesh on one machine.
-        module("Kubernetes", ["Mesh", yams]),
-        module("Controller", ["JSON", "Kubernetes", "Mesh"]),
+        module("Kubernetes", ["JSON", "Mesh", yams, http] + nio),
+        module(
+            "Controller",
+            ["Discovery", "JSON", "Kubernetes", "Mesh", "TLS", logging, lifecycle] + certificates
+        ),
+        program("ambit-controller", ["Controller", arguments]),
         module(
             "Lab",
             [
@@ -115,6 +184,13 @@ let package = Package(
                 "JSON", "Kubernetes", "Lab", "Mesh", "Netlink", "Node", "Reactor", "Routing", "TLS",
                 "Telemetry", "Tunnel",
             ]
+        ),
+        tests(
+            "ControlTests",
+            [
+                "Agent", "AmbientProtocol", "CNI", "Controller", "Discovery", "Identity", "JSON",
+                "Kubernetes", "Mesh", "Node", "Reactor", "TLS", http,
+            ] + grpc + nio + certificates
         ),
         tests("SimTests", ["HTTP"]),
         tests(

@@ -172,3 +172,24 @@ extension LocalPod {
         ]
     }
 }
+
+extension MeshState {
+    /// Sets and removes what a change names.
+    package mutating func apply(_ change: MeshChange) {
+        Self.apply(change.workloads, change.removedWorkloads, to: &workloads, by: \.uid)
+        Self.apply(change.services, change.removedServices, to: &services, by: \.key)
+        Self.apply(change.policies, change.removedPolicies, to: &policies, by: \.key)
+    }
+
+    private static func apply<Entry>(
+        _ new: [Entry],
+        _ removed: [String],
+        to entries: inout [Entry],
+        by key: (Entry) -> String
+    ) {
+        guard !new.isEmpty || !removed.isEmpty else { return }
+        let replaced = Set(removed).union(new.map(key))
+        entries.removeAll { replaced.contains(key($0)) }
+        entries += new
+    }
+}

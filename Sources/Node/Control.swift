@@ -38,6 +38,8 @@ final class Control: TimerHandler {
     var waitingForDescriptions: [Gathering] = []
     private var admin: AdminServer?
     private var answersHandler: MailboxHandler<PodAnswer>?
+    private let feed: NodeFeed?
+    private var feedHandler: MailboxHandler<NodeFeed.Message>?
 
     /// A worker's word on a pod it was given.
     struct PodAnswer: Sendable {
@@ -51,8 +53,10 @@ final class Control: TimerHandler {
         loop: EventLoop,
         telemetry: NodeTelemetry,
         store: CertificateStore,
-        workers: [WorkerHandle]
+        workers: [WorkerHandle],
+        feed: NodeFeed?
     ) throws(SystemError) {
+        self.feed = feed
         self.configuration = configuration
         self.loop = loop
         self.telemetry = telemetry
@@ -70,6 +74,11 @@ final class Control: TimerHandler {
         let describing = MailboxHandler(descriptions) { [weak self] in self?.take($0) }
         descriptionsHandler = describing
         _ = try loop.add(descriptions.descriptor, describing)
+        if let feed {
+            let feeding = MailboxHandler(feed.mailbox) { [weak self] in self?.take($0) }
+            feedHandler = feeding
+            _ = try loop.add(feed.mailbox.descriptor, feeding)
+        }
         let admin = AdminServer(loop: loop, backend: self)
         self.admin = admin
         try admin.start()
@@ -117,7 +126,18 @@ final class Control: TimerHandler {
         }
     }
 
-    private func adopt(_ state: MeshState) {
+    /// Applies what changed to the state held.
+    func adopt(_ change: MeshChange) {
+        var state = MeshState()
+        state.workloads = snapshot.workloads.map(\.workload)
+        state.services = snapshot.services.map(\.service)
+        state.policies = snapshot.policies.map(\.policy)
+        state.apply(change)
+        adopt(state)
+    }
+
+    /// Takes a whole state in place of the one held.
+    func adopt(_ state: MeshState) {
         let next = Snapshot(
             version: snapshot.version + 1,
             workloads: state.workloads,
@@ -171,8 +191,7 @@ final class Control: TimerHandler {
             guard bytes != lastPods else { return }
             lastPods = bytes
             let listed = try LocalPods(json: bytes)
-            hasPods = true
-            adopt(listed.pods)
+            takeList(listed.pods)
         } catch {
             telemetry.log.error(
                 .capture,
@@ -182,7 +201,9 @@ final class Control: TimerHandler {
         }
     }
 
-    private func adopt(_ listed: [LocalPod]) {
+    /// Takes the complete list of the node's pods.
+    func takeList(_ listed: [LocalPod]) {
+        hasPods = true
         let wanted = Dictionary(listed.map { ($0.uid, $0) }, uniquingKeysWith: { _, last in last })
         for pod in Array(managed.values) {
             if let next = wanted[pod.local.uid] {
@@ -200,6 +221,25 @@ final class Control: TimerHandler {
         let pod = ManagedPod(local: local)
         managed[local.uid] = pod
         open(pod)
+    }
+
+    /// Adds one pod, or replaces it; answers when capture is in force or has failed.
+    func addOrReplace(_ local: LocalPod, _ answer: @escaping @Sendable (String?) -> Void) {
+        if let known = managed[local.uid] { remove(known) }
+        let pod = ManagedPod(local: local)
+        pod.waiting.append(answer)
+        managed[local.uid] = pod
+        open(pod)
+        wantCertificates()
+        countPods()
+    }
+
+    /// Removes one pod; answers when its capture is gone.
+    func remove(uid: String, _ answer: @Sendable () -> Void) {
+        if let pod = managed[uid] { remove(pod) }
+        wantCertificates()
+        countPods()
+        answer()
     }
 
     /// Opens the pod's namespace and asks every worker for its listeners.
@@ -245,6 +285,8 @@ final class Control: TimerHandler {
         do throws(CaptureError) {
             try PodCapture.install(in: namespace.namespace, try plan(pod))
             pod.state = .captured
+            feed?.onOutcome(pod.local, .captured)
+            pod.answer(nil)
             telemetry.metrics.node.startedPods().increment()
             telemetry.log.info(
                 .capture,
@@ -280,7 +322,9 @@ final class Control: TimerHandler {
                 ["pod": "\(pod.local.namespace)/\(pod.local.name)", "error": "\(reason)"]
             )
         }
+        if pod.state != .pending(reason) { feed?.onOutcome(pod.local, .pending(reason: reason)) }
         pod.fail(reason)
+        pod.answer(reason)
         countPods()
     }
 
@@ -306,6 +350,8 @@ final class Control: TimerHandler {
             try? PodCapture.remove(in: namespace.namespace)
         }
         tellWorkersToForget(pod)
+        pod.answer("the pod was released")
+        feed?.onOutcome(pod.local, .released)
         telemetry.metrics.node.stoppedPods().increment()
         telemetry.log.info(
             .capture,
@@ -417,7 +463,9 @@ final class Control: TimerHandler {
         var reasons: [String] = []
         if isDraining { reasons.append("draining") }
         if !hasState { reasons.append("mesh state") }
-        if !configuration.podsPath.isEmpty, !hasPods { reasons.append("list of pods") }
+        if feed != nil || !configuration.podsPath.isEmpty, !hasPods {
+            reasons.append("list of pods")
+        }
         for pod in managed.values where pod.state != .captured {
             reasons.append("pod \(pod.local.namespace)/\(pod.local.name)")
         }
@@ -440,9 +488,18 @@ final class ManagedPod {
     private(set) var generation = 0
     private var answersDue = 0
     private var retries = 0
+    /// Who waits to hear whether capture worked.
+    var waiting: [@Sendable (String?) -> Void] = []
 
     init(local: LocalPod) {
         self.local = local
+    }
+
+    /// Tells those who wait; nil for success.
+    func answer(_ failure: String?) {
+        let all = waiting
+        waiting = []
+        for answer in all { answer(failure) }
     }
 
     func begin(_ namespace: PodNamespace, answersDue: Int) {

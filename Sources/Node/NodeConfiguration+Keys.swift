@@ -62,21 +62,18 @@ extension NodeConfiguration {
             "mesh-state",
             \.meshStatePath,
             .path,
-            isRequired: true,
             "The JSON file of workloads, services and policies; it is watched."
         ),
         ConfigurationKey(
             "pods",
             \.podsPath,
             .path,
-            isRequired: true,
             "The JSON file of this node's enrolled pods; it is watched."
         ),
         ConfigurationKey(
             "signer-socket",
             \.signerSocketPath,
             .path,
-            isRequired: true,
             "The Unix socket of the signer of certificates."
         ),
         ConfigurationKey(

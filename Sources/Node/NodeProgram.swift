@@ -1,7 +1,24 @@
-internal import Identity
+package import Identity
 internal import Mesh
 internal import Reactor
 internal import Telemetry
+
+/// What a node works with besides its configuration.
+package struct NodeParts: Sendable {
+    /// Where certificates come from.
+    package var certificates: any CertificateSource
+    /// What comes from the agent's threads; nil when files tell all.
+    package var feed: NodeFeed?
+
+    package init(certificates: any CertificateSource, feed: NodeFeed?) {
+        self.certificates = certificates
+        self.feed = feed
+    }
+}
+
+/// Makes the parts of a node once its configuration is read; a text says why it cannot.
+package typealias NodePartsMaker =
+    @Sendable (NodeConfiguration) -> Result<NodeParts, ConfigurationFailure>
 
 /// The node proxy from its command line to its end.
 package enum NodeProgram {
@@ -9,7 +26,9 @@ package enum NodeProgram {
     package static let version = "0.1.0"
 
     /// Reads the command line and runs; returns the exit status.
-    package static func main(_ arguments: [String]) -> Int32 {
+    ///
+    /// `makeParts` is asked for what the configuration does not give as files.
+    package static func main(_ arguments: [String], makeParts: NodePartsMaker) -> Int32 {
         do throws(ConfigurationFailure) {
             let invocation = try NodeConfiguration.parse(
                 arguments: Array(arguments.dropFirst()),
@@ -17,7 +36,8 @@ package enum NodeProgram {
                 readFile: readFile
             )
             switch invocation {
-            case .run(let configuration): return run(configuration)
+            case .run(let configuration):
+                return run(configuration, try makeParts(configuration).get())
             case .printConfiguration(let text), .help(let text):
                 say(text)
                 return 0
@@ -42,16 +62,19 @@ package enum NodeProgram {
     }
 
     /// Runs until a signal; returns the exit status: 0 drained, 1 failed, 64 bad configuration.
-    package static func run(_ configuration: NodeConfiguration) -> Int32 {
+    package static func run(_ configuration: NodeConfiguration, _ parts: NodeParts) -> Int32 {
         do throws(SystemError) {
-            return try start(configuration)
+            return try start(configuration, parts)
         } catch {
             complain("ambit-node: \(error)")
             return 1
         }
     }
 
-    private static func start(_ configuration: NodeConfiguration) throws(SystemError) -> Int32 {
+    private static func start(
+        _ configuration: NodeConfiguration,
+        _ parts: NodeParts
+    ) throws(SystemError) -> Int32 {
         let loop = try EventLoop()
         let stop = StopRequest()
         let signals = try Signals(loop: loop) { signal in
@@ -80,7 +103,7 @@ package enum NodeProgram {
         let count = workerCount(configuration)
         var handles: [WorkerHandle] = []
         for _ in 0..<count { handles.append(try WorkerHandle()) }
-        let store = try makeStore(configuration, handles, telemetry)
+        let store = try makeStore(configuration, parts.certificates, handles, telemetry)
         let identities = IdentityRequests(store: store)
         let settings = DataPathSettings(configuration, workers: count)
         for (index, handle) in handles.enumerated() {
@@ -93,7 +116,8 @@ package enum NodeProgram {
             loop: loop,
             telemetry: telemetry,
             store: store,
-            workers: handles
+            workers: handles,
+            feed: parts.feed
         )
         stop.action = { control.drain() }
         try control.start()
@@ -128,13 +152,14 @@ package enum NodeProgram {
 
     private static func makeStore(
         _ configuration: NodeConfiguration,
+        _ source: any CertificateSource,
         _ handles: [WorkerHandle],
         _ telemetry: NodeTelemetry
     ) throws(SystemError) -> CertificateStore {
         var settings = CertificateStore.Settings()
         settings.lifetimeSeconds = Int64(configuration.certificateLifetimeMilliseconds / 1000)
         return try CertificateStore(
-            source: SignerClient(path: configuration.signerSocketPath),
+            source: source,
             settings: settings
         ) { identity, update in
             switch update {

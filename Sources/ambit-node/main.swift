@@ -1,4 +1,5 @@
+import Agent
 import Glibc
 import Node
 
-exit(NodeProgram.main(CommandLine.arguments))
+exit(NodeProgram.main(CommandLine.arguments, makeParts: AgentProgram.makeParts))

@@ -9,7 +9,7 @@ enum ModuleTable {
         "HTTP": ["CNghttp2"],
         "JSON": [],
 
-        "Mesh": ["JSON"],
+        "Mesh": ["HashTreeCollections", "JSON"],
         "DNS": ["Mesh"],
         "Routing": ["Mesh"],
         "Authorization": ["Mesh"],
@@ -23,15 +23,30 @@ enum ModuleTable {
             "Routing", "TLS", "Telemetry", "Tunnel",
         ],
 
-        "Kubernetes": ["Mesh", "Yams"],
-        "Controller": ["JSON", "Kubernetes", "Mesh"],
+        "AmbientProtocol": ["GRPCCore", "GRPCProtobuf", "SwiftProtobuf"],
+        "Discovery": [
+            "AmbientProtocol", "GRPCCore", "GRPCNIOTransportHTTP2Posix", "GRPCProtobuf", "Identity",
+            "Mesh", "NIOCore", "NIOPosix", "NIOSSL", "SwiftProtobuf", "TLS",
+        ],
+        "CNI": ["JSON"],
+        "Agent": [
+            "AmbientProtocol", "CNI", "Capture", "Discovery", "Identity", "Kubernetes", "Mesh",
+            "Node", "Reactor",
+        ],
+        "Kubernetes": ["AsyncHTTPClient", "JSON", "Mesh", "NIOCore", "NIOPosix", "NIOSSL", "Yams"],
+        "Controller": [
+            "Crypto", "Discovery", "JSON", "Kubernetes", "Logging", "Mesh", "ServiceLifecycle",
+            "SwiftASN1", "TLS", "X509",
+        ],
         "Lab": [
             "CLinux", "CNetfilter", "Controller", "DNS", "Identity", "JSON", "Kubernetes", "Mesh",
             "Netlink",
             "Reactor", "TLS",
         ],
 
-        "ambit-node": ["Node", "Telemetry", "Reactor"],
+        "ambit-node": ["Agent", "Node", "Telemetry", "Reactor"],
+        "ambit-controller": ["ArgumentParser", "Controller"],
+        "ambit-cni": ["CNI"],
         "ambit": ["ArgumentParser", "Lab"],
 
         "Bench": [],
@@ -52,7 +67,7 @@ enum ModuleTable {
 
     /// The modules that may import Foundation, sparingly.
     static let foundation: Set<String> = [
-        "Kubernetes", "Controller", "Lab", "ambit", "Bench", "ambit-bench",
+        "Kubernetes", "Controller", "Discovery", "Agent", "Lab", "ambit", "Bench", "ambit-bench",
     ]
 
     /// The modules that may call the C library themselves.

@@ -1,0 +1,25 @@
+internal import Mesh
+
+/// What comes by the feed from the agent's threads.
+extension Control {
+    func take(_ message: NodeFeed.Message) {
+        switch message {
+        case .mesh(let state): adopt(state)
+        case .change(let change): adopt(change)
+        case .pods(let pods): takeList(pods)
+        case .add(let pod, let answer): add(pod, answer)
+        case .remove(let uid, let answer): remove(uid: uid, answer)
+        }
+    }
+
+    private func add(_ local: LocalPod, _ answer: @escaping @Sendable (String?) -> Void) {
+        if let known = managed[local.uid], known.local == local {
+            switch known.state {
+            case .captured: return answer(nil)
+            case .pending(let reason): return answer(reason)
+            case .opening: return known.waiting.append(answer)
+            }
+        }
+        addOrReplace(local, answer)
+    }
+}
