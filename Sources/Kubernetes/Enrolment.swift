@@ -1,5 +1,3 @@
-package import Kubernetes
-
 /// Whether a pod is in the mesh, and what it asks of its capture.
 ///
 /// The pod's label beats the namespace's, our label beats Istio's; a pod on its node's network is
@@ -76,7 +74,7 @@ package struct Enrolment: Sendable, Equatable {
         var ports: Set<UInt16> = []
         for part in text.split(separator: ",") {
             let digits = part.trimmed
-            if let port = PolicyText.port(digits) {
+            if let port = Self.port(digits) {
                 ports.insert(port)
             } else {
                 warn(
@@ -87,6 +85,13 @@ package struct Enrolment: Sendable, Equatable {
             }
         }
         return ports.sorted()
+    }
+
+    private static func port(_ text: String) -> UInt16? {
+        guard text.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let port = UInt16(text),
+            port > 0
+        else { return nil }
+        return port
     }
 
     private mutating func warn(_ pod: Pod, _ field: String, _ reason: String) {

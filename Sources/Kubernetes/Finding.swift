@@ -1,5 +1,3 @@
-package import Kubernetes
-
 /// Something in an object that its author should know: why it was refused, or what has no effect.
 package struct Finding: Sendable, Hashable, CustomStringConvertible {
     package let object: ObjectKey
