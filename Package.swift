@@ -33,6 +33,7 @@ let nio: [Target.Dependency] = [
     .product(name: "NIOPosix", package: "swift-nio"),
     .product(name: "NIOSSL", package: "swift-nio-ssl"),
 ]
+let nioHTTP: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let http: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
 let certificates: [Target.Dependency] = [
     .product(name: "X509", package: "swift-certificates"),
@@ -156,7 +157,7 @@ let package = Package(
         program("ambit-node", ["Agent", "Node"]),
 
         // Kubernetes objects and the mesh on one machine.
-        module("Kubernetes", ["JSON", "Mesh", yams, http] + nio),
+        module("Kubernetes", ["JSON", "Mesh", "Reactor", yams, http, nioHTTP] + nio),
         module(
             "Controller",
             ["Discovery", "JSON", "Kubernetes", "Mesh", "TLS", logging, lifecycle] + certificates

@@ -19,6 +19,8 @@ package struct ObjectMeta: Sendable, Equatable {
     package var namespace: String
     /// Empty when the object has not been to an API server.
     package var uid: String = ""
+    /// Counts changes of the spec, from 1; 0 when the object has not been to an API server.
+    package var generation: Int64 = 0
     package var labels: [String: String] = [:]
     package var annotations: [String: String] = [:]
     /// Seconds since 1970; nil when the object has not been to an API server.
@@ -53,6 +55,9 @@ package struct ObjectMeta: Sendable, Equatable {
             }
         }
         uid = try metadata.string("uid") ?? ""
+        if let generation = try metadata.field("generation") {
+            self.generation = try generation.integer(in: 0...Int64.max)
+        }
         labels = try metadata.stringMap("labels")
         for (key, value) in labels.sorted(by: { $0.key < $1.key })
         where !ObjectName.allowsLabelValue(value) {

@@ -33,7 +33,10 @@ enum ModuleTable {
             "AmbientProtocol", "CNI", "Capture", "Discovery", "Identity", "Kubernetes", "Mesh",
             "Node", "Reactor",
         ],
-        "Kubernetes": ["AsyncHTTPClient", "JSON", "Mesh", "NIOCore", "NIOPosix", "NIOSSL", "Yams"],
+        "Kubernetes": [
+            "AsyncHTTPClient", "JSON", "Mesh", "NIOCore", "NIOHTTP1", "NIOPosix", "NIOSSL",
+            "Reactor", "Yams",
+        ],
         "Controller": [
             "Crypto", "Discovery", "JSON", "Kubernetes", "Logging", "Mesh", "ServiceLifecycle",
             "SwiftASN1", "TLS", "X509",

@@ -1,0 +1,57 @@
+package import JSON
+
+/// Values as the API server's JSON.
+extension Value {
+    /// What one JSON document may ask of the parser.
+    package enum JSONLimit {
+        /// Levels of lists and maps; an API server takes no custom object deeper than that.
+        package static let depthMax = 128
+        /// Room for a page of 500 objects of the largest size an API server stores by default
+        /// would be 750 MiB; what is seen in practice is some 10 MiB.
+        package static let bytesMax = 256 << 20
+    }
+
+    /// The same value out of parsed JSON.
+    package init(_ json: JSON) {
+        switch json {
+        case .null: self = .null
+        case .bool(let truth): self = .bool(truth)
+        case .integer(let number): self = .integer(number)
+        case .number(let number): self = .number(number)
+        case .string(let text): self = .string(text)
+        case .array(let elements): self = .list(elements.map { Value($0) })
+        case .object(let members):
+            var map: [String: Value] = [:]
+            map.reserveCapacity(members.count)
+            for (name, member) in members { map[name] = Value(member) }
+            self = .map(map)
+        }
+    }
+
+    /// Parses one JSON document; fails with the place when it is too big, too deep or no JSON.
+    package init(
+        json bytes: [UInt8],
+        bytesMax: Int = JSONLimit.bytesMax
+    ) throws(JSON.Failure) {
+        self.init(
+            try JSON.parse(bytes, depthMax: JSONLimit.depthMax, bytesMax: bytesMax)
+        )
+    }
+
+    /// The value as JSON, the members of maps in the order of their names.
+    package var json: JSON {
+        switch self {
+        case .null: .null
+        case .bool(let truth): .bool(truth)
+        case .integer(let number): .integer(number)
+        case .number(let number): .number(number)
+        case .string(let text): .string(text)
+        case .list(let elements): .array(elements.map(\.json))
+        case .map(let fields):
+            .object(fields.sorted { $0.key < $1.key }.map { ($0.key, $0.value.json) })
+        }
+    }
+
+    /// The value as compact JSON text; equal values make equal bytes.
+    package func jsonBytes() -> [UInt8] { json.compact() }
+}
