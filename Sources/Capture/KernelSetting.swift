@@ -42,6 +42,10 @@ struct KernelSetting: Hashable {
     /// What capture sets, in the order of the memory text.
     static let all = [acceptMark, reflectMark, reflectMark6, migrateRequests]
 
+    // A container that is not privileged has a read-only /proc/sys; deploy/base/node.yaml mounts
+    // the host's /proc/sys/net at the second place.
+    private static let roots = ["/proc/sys/", "/host/proc/sys/"]
+
     /// The value in force; nil when the kernel has no such setting.
     func read() throws(CaptureError) -> String? {
         guard let file = try open(O_RDONLY) else { return nil }
@@ -62,10 +66,16 @@ struct KernelSetting: Hashable {
     }
 
     private func open(_ mode: Int32) throws(CaptureError) -> Descriptor? {
-        let raw = unsafe Glibc.open("/proc/sys/" + path, mode | O_CLOEXEC)
-        if raw >= 0 { return Descriptor(owning: raw) }
-        if errno == ENOENT { return nil }
-        throw .system("sysctl \(path)", SystemError(call: "open", code: errno))
+        var code: Int32 = 0
+        for root in Self.roots {
+            let raw = unsafe Glibc.open(root + path, mode | O_CLOEXEC)
+            if raw >= 0 { return Descriptor(owning: raw) }
+            // What a root says that is not there at all tells nothing.
+            if code == 0 { code = errno }
+            guard code == EROFS else { break }
+        }
+        if code == ENOENT { return nil }
+        throw .system("sysctl \(path)", SystemError(call: "open", code: code))
     }
 
     @discardableResult
