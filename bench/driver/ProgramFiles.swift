@@ -10,6 +10,8 @@ struct ProgramFiles {
     let envoy: String
     /// The release image's root, in which `ambit-node` runs.
     let imageRoot: String
+    /// Where the Swift runtime lies that a program not linked statically needs; else empty.
+    let runtime: String
     /// The `/proc` that shows all of the machine.
     let hostProcesses: String
 
@@ -28,6 +30,7 @@ struct ProgramFiles {
         self.ambitNode = ambitNode ?? programs.appending(path: "ambit-node").path
         envoy = try named("AMBIT_ENVOY")
         imageRoot = try named("AMBIT_IMAGE_ROOT")
+        runtime = environment["AMBIT_RUNTIME"] ?? ""
         hostProcesses = try named("AMBIT_HOST_PROC")
         folder = URL(fileURLWithPath: try named("AMBIT_BENCH_FOLDER"))
         for program in [ambit, relay, self.ambitNode, envoy]
@@ -42,8 +45,17 @@ struct ProgramFiles {
     /// What it mounts is seen by that process only. `/dev` has the lab's state, `/proc` the pods'
     /// namespaces.
     func nodeScript(_ name: String, running program: String) throws -> String {
+        let library =
+            runtime.isEmpty
+            ? ""
+            : """
+            mkdir -p \(imageRoot)\(runtime)
+            mount --bind \(runtime) \(imageRoot)\(runtime)
+
+            """
         let mounts = """
             set -e
+            \(library)
             for part in proc dev sys; do mount --rbind /$part \(imageRoot)/$part; done
             mount --bind \(program) \(imageRoot)/usr/bin/ambit-node
             exec chroot \(imageRoot) /usr/bin/ambit-node "$@"
