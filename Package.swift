@@ -144,8 +144,19 @@ let package = Package(
             exclude: ["Definitions"]
         ),
         module("Discovery", ["AmbientProtocol", "Identity", "Mesh", "TLS"] + grpc + nio),
-        module("CNI", ["JSON"]),
-        program("ambit-cni", ["CNI"]),
+        module("CNI", ["JSON", "Reactor"]),
+        // On the host, where nothing of the image is: one static file in release builds.
+        .executableTarget(
+            name: "ambit-cni",
+            dependencies: ["CNI"],
+            swiftSettings: settings,
+            linkerSettings: [
+                .unsafeFlags(
+                    ["-static-executable", "-Xlinker", "-s"],
+                    .when(configuration: .release)
+                )
+            ]
+        ),
         // What a node does beside the data path: finds its pods, speaks with the control plane.
         module(
             "Agent",

@@ -2,7 +2,7 @@ internal import CLinux
 internal import Glibc
 
 /// A listening Unix stream socket at a path; blocking, for threads outside the workers.
-package struct LocalListener: ~Copyable {
+package struct LocalListener: ~Copyable, Sendable {
     private let descriptor: Descriptor
     /// Where it listens.
     package let path: String
@@ -16,6 +16,29 @@ package struct LocalListener: ~Copyable {
         }
         try checked("chmod") { unsafe chmod(path, 0o600) }
         try checked("listen") { listen(made.raw, 128) }
+        self.descriptor = made
+        self.path = path
+    }
+
+    /// Listens at a path that others use already, and takes it over in one step.
+    ///
+    /// Who connects reaches the old listener or this one, never nobody: the socket is made beside
+    /// the path and renamed to it. The old listener keeps what it accepted. The folder must exist.
+    package init(takingOver path: String) throws(SystemError) {
+        let made = try LocalAddress.makeSocket()
+        let fresh = "\(path).\(getpid())"
+        unsafe unlink(fresh)
+        try unsafe LocalAddress.call("bind \(fresh)", fresh) { address, length in
+            unsafe bind(made.raw, address, length)
+        }
+        do throws(SystemError) {
+            try checked("chmod") { unsafe chmod(fresh, 0o600) }
+            try checked("listen") { listen(made.raw, 128) }
+            try checked("rename") { unsafe rename(fresh, path) }
+        } catch {
+            unsafe unlink(fresh)
+            throw error
+        }
         self.descriptor = made
         self.path = path
     }
@@ -35,8 +58,8 @@ package struct LocalListener: ~Copyable {
 }
 
 /// One end of a Unix stream connection; blocking, with a timeout on every read and write.
-package struct LocalStream: ~Copyable {
-    private let descriptor: Descriptor
+package struct LocalStream: ~Copyable, Sendable {
+    let descriptor: Descriptor
 
     /// Takes a connection that `LocalListener` accepted or `release` gave away.
     package init(owning descriptor: consuming Descriptor) {
@@ -97,10 +120,12 @@ package struct LocalStream: ~Copyable {
     }
 }
 
-private enum LocalAddress {
-    static func makeSocket() throws(SystemError) -> Descriptor {
+enum LocalAddress {
+    static func makeSocket(
+        _ kind: Int32 = ambit_SOCK_STREAM
+    ) throws(SystemError) -> Descriptor {
         let raw = try checked("socket") {
-            socket(AF_UNIX, ambit_SOCK_STREAM | ambit_SOCK_CLOEXEC, 0)
+            socket(AF_UNIX, kind | ambit_SOCK_CLOEXEC, 0)
         }
         return Descriptor(owning: raw)
     }

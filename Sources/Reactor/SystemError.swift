@@ -6,6 +6,9 @@ package struct SystemError: Error, Hashable, CustomStringConvertible {
     package let call: String
     package let code: Int32
 
+    /// The code of a blocking call on a socket with a timeout that passed.
+    package static let timedOut = EAGAIN
+
     package init(call: String, code: Int32) {
         self.call = call
         self.code = code

@@ -1,1 +1,4 @@
-// The CNI plugin: see CNI.
+import CNI
+import Glibc
+
+exit(CNIProgram.main())

@@ -28,7 +28,7 @@ enum ModuleTable {
             "AmbientProtocol", "GRPCCore", "GRPCNIOTransportHTTP2Posix", "GRPCProtobuf", "Identity",
             "Mesh", "NIOCore", "NIOPosix", "NIOSSL", "SwiftProtobuf", "TLS",
         ],
-        "CNI": ["JSON"],
+        "CNI": ["JSON", "Reactor"],
         "Agent": [
             "AmbientProtocol", "CNI", "Capture", "Discovery", "Identity", "Kubernetes", "Mesh",
             "Node", "Reactor",
@@ -76,7 +76,7 @@ enum ModuleTable {
     /// The modules that may call the C library themselves.
     static let glibc: Set<String> = [
         "Reactor", "Netlink", "TLS", "Capture", "Telemetry", "Tunnel", "Node", "Lab", "ambit",
-        "ambit-node", "ambit-relay",
+        "ambit-cni", "ambit-node", "ambit-relay",
     ]
 
     /// Modules whose parts do no input or output and are given the time.
