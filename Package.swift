@@ -161,8 +161,8 @@ let package = Package(
         module(
             "Agent",
             [
-                "AmbientProtocol", "CNI", "Capture", "Discovery", "Identity", "Kubernetes", "Mesh",
-                "Node", "Reactor",
+                "AmbientProtocol", "CNI", "Capture", "Discovery", "Identity", "JSON", "Kubernetes",
+                "Mesh", "Node", "Reactor", "Telemetry", protobuf,
             ]
         ),
         program("ambit-node", ["Agent", "Node"]),
@@ -200,16 +200,16 @@ let package = Package(
         tests(
             "ControlTests",
             [
-                "Agent", "AmbientProtocol", "CNI", "Controller", "Discovery", "Identity", "JSON",
-                "Kubernetes", "Mesh", "Node", "Reactor", "TLS", http,
+                "Agent", "AmbientProtocol", "CNI", "Capture", "Controller", "Discovery", "Identity",
+                "JSON", "Kubernetes", "Mesh", "Netlink", "Node", "Reactor", "TLS", "Telemetry", http,
             ] + grpc + nio + certificates
         ),
         tests("SimTests", ["HTTP"]),
         tests(
             "FuzzTests",
             [
-                "Controller", "DNS", "HTTP", "Identity", "JSON", "Kubernetes", "Mesh", "Node",
-                "TLS", "Tunnel",
+                "Agent", "CNI", "Controller", "DNS", "HTTP", "Identity", "JSON", "Kubernetes",
+                "Mesh", "Node", "TLS", "Tunnel",
             ]
         ),
         tests("LabTests", ["JSON", "Reactor", "HTTP", "TLS"]),

@@ -9,11 +9,14 @@ extension Control {
         case .pods(let pods): takeList(pods)
         case .add(let pod, let answer): add(pod, answer)
         case .remove(let uid, let answer): remove(uid: uid, answer)
+        case .waiting(let reasons): agentReasons = reasons
+        case .finished: isAgentBusy = false
         }
     }
 
     private func add(_ local: LocalPod, _ answer: @escaping @Sendable (String?) -> Void) {
-        if let known = managed[local.uid], known.local == local {
+        if let known = managed[local.uid], known.local != local { replace(known, with: local) }
+        if let known = managed[local.uid] {
             switch known.state {
             case .captured: return answer(nil)
             case .pending(let reason): return answer(reason)

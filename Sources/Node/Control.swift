@@ -39,6 +39,10 @@ final class Control: TimerHandler {
     private var admin: AdminServer?
     private var answersHandler: MailboxHandler<PodAnswer>?
     private let feed: NodeFeed?
+    /// What the agent waits for, as readiness shows it.
+    var agentReasons: [String] = []
+    /// Whether the agent still has something to do before the node may end.
+    var isAgentBusy = false
     private var feedHandler: MailboxHandler<NodeFeed.Message>?
 
     /// A worker's word on a pod it was given.
@@ -329,7 +333,7 @@ final class Control: TimerHandler {
     }
 
     /// The same pod with other settings: only what changed is done again.
-    private func replace(_ pod: ManagedPod, with next: LocalPod) {
+    func replace(_ pod: ManagedPod, with next: LocalPod) {
         let isSamePlace = pod.local.networkNamespacePath == next.networkNamespacePath
         let isSameListening = pod.local.capturesDNS == next.capturesDNS
         if isSamePlace, isSameListening, pod.state == .captured,
@@ -437,13 +441,17 @@ final class Control: TimerHandler {
                 "deadline": "\(configuration.drainDeadlineMilliseconds) ms",
             ]
         )
+        if let onDrain = feed?.onDrain {
+            isAgentBusy = true
+            onDrain()
+        }
         admin?.stopListening()
         for worker in workers { worker.mailbox.send(.drain) }
         _ = loop.schedule(afterMilliseconds: 20, self)
     }
 
     private func drainTick() {
-        let isQuiet = workers.allSatisfy { $0.isDrained && $0.live == 0 }
+        let isQuiet = !isAgentBusy && workers.allSatisfy { $0.isDrained && $0.live == 0 }
         if isQuiet || loop.now >= deadline {
             if !isQuiet {
                 telemetry.log.warn(
@@ -466,6 +474,7 @@ final class Control: TimerHandler {
         if feed != nil || !configuration.podsPath.isEmpty, !hasPods {
             reasons.append("list of pods")
         }
+        reasons += agentReasons
         for pod in managed.values where pod.state != .captured {
             reasons.append("pod \(pod.local.namespace)/\(pod.local.name)")
         }

@@ -19,6 +19,10 @@ package final class NodeFeed: Sendable {
         case add(LocalPod, answer: @Sendable (_ failure: String?) -> Void)
         /// A pod that left, by uid; answered when its capture is gone.
         case remove(uid: String, answer: @Sendable () -> Void)
+        /// What readiness waits for beside what the node knows itself; empty for nothing.
+        case waiting([String])
+        /// The agent has done what it had to do at the end; until then the node goes on.
+        case finished
     }
 
     /// What became of a pod's capture.
@@ -31,13 +35,18 @@ package final class NodeFeed: Sendable {
     let mailbox: Mailbox<Message>
     /// Called on the control thread for each change of a pod's capture: hand it on and return.
     package let onOutcome: @Sendable (LocalPod, Outcome) -> Void
+    /// Called on the control thread when the node begins to drain: hand it on and return. Whoever
+    /// takes it sends `finished` within seconds; nil when nobody does.
+    package let onDrain: (@Sendable () -> Void)?
 
     /// Makes a feed nobody reads yet; what is sent waits.
     package init(
-        onOutcome: @escaping @Sendable (LocalPod, Outcome) -> Void = { _, _ in }
+        onOutcome: @escaping @Sendable (LocalPod, Outcome) -> Void = { _, _ in },
+        onDrain: (@Sendable () -> Void)? = nil
     ) throws(SystemError) {
         self.mailbox = try Mailbox()
         self.onOutcome = onOutcome
+        self.onDrain = onDrain
     }
 
     /// Leaves a message.

@@ -1,7 +1,7 @@
 package import Identity
 internal import Mesh
 internal import Reactor
-internal import Telemetry
+package import Telemetry
 
 /// What a node works with besides its configuration.
 package struct NodeParts: Sendable {
@@ -9,10 +9,18 @@ package struct NodeParts: Sendable {
     package var certificates: any CertificateSource
     /// What comes from the agent's threads; nil when files tell all.
     package var feed: NodeFeed?
+    /// Called once the node runs, on the control thread: now the agent may start its threads,
+    /// which must not be earlier than the node blocks its signals.
+    package var didStart: @Sendable (Log) -> Void
 
-    package init(certificates: any CertificateSource, feed: NodeFeed?) {
+    package init(
+        certificates: any CertificateSource,
+        feed: NodeFeed?,
+        didStart: @escaping @Sendable (Log) -> Void = { _ in }
+    ) {
         self.certificates = certificates
         self.feed = feed
+        self.didStart = didStart
     }
 }
 
@@ -121,6 +129,7 @@ package enum NodeProgram {
         )
         stop.action = { control.drain() }
         try control.start()
+        parts.didStart(log)
         try loop.run()
         log.info(.node, "ambit-node stopped")
         log.drain(milliseconds: 1000)

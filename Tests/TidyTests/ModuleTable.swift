@@ -30,8 +30,8 @@ enum ModuleTable {
         ],
         "CNI": ["JSON", "Reactor"],
         "Agent": [
-            "AmbientProtocol", "CNI", "Capture", "Discovery", "Identity", "Kubernetes", "Mesh",
-            "Node", "Reactor",
+            "AmbientProtocol", "CNI", "Capture", "Discovery", "Identity", "JSON", "Kubernetes",
+            "Mesh", "Node", "Reactor", "SwiftProtobuf", "Telemetry",
         ],
         "Kubernetes": [
             "AsyncHTTPClient", "JSON", "Mesh", "NIOCore", "NIOHTTP1", "NIOPosix", "NIOSSL",
