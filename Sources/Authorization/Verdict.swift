@@ -62,6 +62,21 @@ package func authorize(_ flow: Flow, to workload: WorkloadRecord) -> Verdict {
     }
 }
 
+/// Lets kubelet's probe through, whatever the policies say; nil when it is none (DESIGN.md §3.9).
+///
+/// A probe comes in the clear from an address of the pod's own node to a port that the pod
+/// declares as one of its probes. Its permit names `probe` as the policy.
+package func permitProbe(
+    _ flow: Flow,
+    to ports: [UInt16],
+    from nodeAddresses: Set<IPAddress>
+) -> Permit? {
+    guard flow.identity == nil, ports.contains(flow.destination.port),
+        nodeAddresses.contains(flow.source)
+    else { return nil }
+    return Permit(policy: "probe", rule: nil, dryRun: [])
+}
+
 /// Asks again for an open connection, with the workload and policies of `snapshot`.
 ///
 /// `uid` is the destination's, as it was when the connection was accepted.

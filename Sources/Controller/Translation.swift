@@ -192,5 +192,6 @@ extension LocalPod {
         excludedOutboundPorts = enrolment.excludedOutboundPorts
         excludedInboundPorts = enrolment.excludedInboundPorts
         capturesDNS = enrolment.capturesDNS
+        probePorts = pod.probePorts
     }
 }

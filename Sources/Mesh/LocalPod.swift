@@ -13,6 +13,9 @@ package struct LocalPod: Sendable, Equatable {
     package var excludedOutboundPorts: [UInt16] = []
     /// Listening ports whose incoming connections are not captured.
     package var excludedInboundPorts: [UInt16] = []
+    /// Ports that the node itself may reach in the clear whatever policy says: those of the pod's
+    /// probes (DESIGN.md §3.9).
+    package var probePorts: [UInt16] = []
     /// Whether port 53 of the pod is answered by the proxy.
     package var capturesDNS: Bool = true
 

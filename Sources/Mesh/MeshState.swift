@@ -156,6 +156,7 @@ extension LocalPod {
         }
         excludedOutboundPorts = try reader.map("excludedOutboundPorts", ports)
         excludedInboundPorts = try reader.map("excludedInboundPorts", ports)
+        probePorts = try reader.map("probePorts", ports)
         capturesDNS = try reader.bool("capturesDNS") ?? true
         try reader.finish()
     }
@@ -168,6 +169,7 @@ extension LocalPod {
             "netns": .string(networkNamespacePath),
             "excludedOutboundPorts": .array(excludedOutboundPorts.map { .integer(Int64($0)) }),
             "excludedInboundPorts": .array(excludedInboundPorts.map { .integer(Int64($0)) }),
+            "probePorts": .array(probePorts.map { .integer(Int64($0)) }),
             "capturesDNS": .bool(capturesDNS),
         ]
     }

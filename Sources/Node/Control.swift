@@ -38,6 +38,8 @@ final class Control: TimerHandler {
     var waitingForDescriptions: [Gathering] = []
     private var admin: AdminServer?
     private var answersHandler: MailboxHandler<PodAnswer>?
+    /// The node's own addresses, where probes come from.
+    var nodeAddresses: Set<IPAddress> = []
     private let feed: NodeFeed?
     /// What the agent waits for, as readiness shows it.
     var agentReasons: [String] = []
@@ -100,6 +102,7 @@ final class Control: TimerHandler {
                 }
             )
         }
+        readNodeAddresses()
         readState()
         readPods()
         _ = loop.schedule(afterMilliseconds: Control.tickMilliseconds, self)
@@ -407,6 +410,7 @@ final class Control: TimerHandler {
         if ticks % Control.repairTicks == 0 || managed.values.contains(where: \.isRetryDue) {
             repair()
         }
+        readNodeAddresses()
         if ticks % Control.expireTicks == 0 { telemetry.metrics.expire(live: snapshot) }
         trimAfterBurst()
         _ = loop.schedule(afterMilliseconds: Control.tickMilliseconds, self)

@@ -35,8 +35,9 @@ package final class NodeFeed: Sendable {
     let mailbox: Mailbox<Message>
     /// Called on the control thread for each change of a pod's capture: hand it on and return.
     package let onOutcome: @Sendable (LocalPod, Outcome) -> Void
-    /// Called on the control thread when the node begins to drain: hand it on and return. Whoever
-    /// takes it sends `finished` within seconds; nil when nobody does.
+    /// Called on the control thread when the node begins to drain: hand it on and return.
+    ///
+    /// Whoever takes it sends `finished` within seconds; nil when nobody does.
     package let onDrain: (@Sendable () -> Void)?
 
     /// Makes a feed nobody reads yet; what is sent waits.

@@ -14,6 +14,8 @@ final class Passthrough: LiveConnection, RelayObserver {
     private var relay: SpliceRelay?
     private var flow: Flow?
     private var isOver = false
+    /// Whether kubelet asks here: then policy has no say, neither now nor later.
+    private var isProbe = false
 
     init(pod: Pod, socket: consuming Descriptor) {
         self.pod = pod
@@ -50,6 +52,11 @@ final class Passthrough: LiveConnection, RelayObserver {
         record.parties(source: source, destination: destination)
         let flow = Flow(source: peer.ip, identity: nil, destination: dialled)
         self.flow = flow
+        if let permit = permitProbe(flow, to: pod.local.probePorts, from: worker.nodeAddresses) {
+            isProbe = true
+            record.permitted(policy: permit.policy, rule: nil, dryRun: [])
+            return deliver(permit, peer, dialled)
+        }
         switch authorize(flow, to: destination) {
         case .denied(let denial):
             record.denied(denial)
@@ -128,7 +135,7 @@ final class Passthrough: LiveConnection, RelayObserver {
     func involves(podUID: String) -> Bool { pod.local.uid == podUID }
 
     func recheck(_ diff: SnapshotDiff) {
-        guard let flow, let uid = record.destination?.workload.uid else { return }
+        guard !isProbe, let flow, let uid = record.destination?.workload.uid else { return }
         switch Authorization.recheck(flow, to: uid, in: worker.snapshot) {
         case .permitted: return
         case .denied(let denial):

@@ -17,6 +17,8 @@ enum WorkerMessage: Sendable {
     case removePod(uid: String)
     /// The certificate of an identity of this node changed, or is gone.
     case credentials(SPIFFEID, Credentials?)
+    /// The addresses of this node, where probes come from.
+    case nodeAddresses(Set<IPAddress>)
     /// Stop accepting; what runs may end by itself until the deadline.
     case drain
     /// The drain deadline: end what still runs.
@@ -56,6 +58,8 @@ final class Worker: ReadinessHandler, TunnelDialing {
     private(set) var snapshot = Snapshot.empty
     var router = Router(snapshot: .empty)
     private(set) var isDraining = false
+    /// The node's own addresses, of all its interfaces.
+    private(set) var nodeAddresses: Set<IPAddress> = []
     /// For trace ids and balancing, where a system call per number would cost too much.
     var random = FastRandom()
     /// Connections open to each endpoint from here, for balancing.
@@ -117,6 +121,7 @@ final class Worker: ReadinessHandler, TunnelDialing {
         case .addPod(let pod, let namespace, let answer): addPod(pod, namespace, answer)
         case .removePod(let uid): removePod(uid)
         case .credentials(let identity, let credentials): apply(identity, credentials)
+        case .nodeAddresses(let addresses): nodeAddresses = addresses
         case .drain: drain()
         case .expire: abortAll("the drain deadline passed")
         case .describe(let answer): answer(live.values.flatMap(\.summaries))
