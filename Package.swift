@@ -200,8 +200,9 @@ let package = Package(
         tests(
             "ControlTests",
             [
-                "Agent", "AmbientProtocol", "CNI", "Capture", "Controller", "Discovery", "Identity",
-                "JSON", "Kubernetes", "Mesh", "Netlink", "Node", "Reactor", "TLS", "Telemetry", http,
+                "Agent", "AmbientProtocol", "Authorization", "CNI", "Capture", "Controller",
+                "Discovery", "Identity", "JSON", "Kubernetes", "Mesh", "Netlink", "Node", "Reactor",
+                "TLS", "Telemetry", http,
             ] + grpc + nio + certificates
         ),
         tests("SimTests", ["HTTP"]),

@@ -32,7 +32,7 @@ package struct AuthorizationPolicyConversion: Sendable, Equatable {
             return
         }
         var policy = Policy(
-            name: source.metadata.name,
+            name: source.key.policyName,
             namespace: source.metadata.namespace,
             scope: scope,
             action: try action()

@@ -12,6 +12,9 @@ package struct MeshSettings: Sendable, Equatable {
     /// Whether a pod without a Ready condition counts as ready; manifests have no conditions, pods
     /// from an API server always do.
     package var assumesReady = true
+    /// Whether an enrolled pod speaks HBONE only once its node says that it is captured; manifests
+    /// are never told so.
+    package var awaitsCapture = false
 
     /// Makes the settings of a cluster that changed nothing.
     package init() {}

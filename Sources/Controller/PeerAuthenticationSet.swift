@@ -12,49 +12,75 @@ package struct PeerAuthenticationSet: Sendable {
     /// What the name of a policy with modes for single ports starts with.
     package static let portLevelPrefix = "converted_peer_authentication_"
 
-    /// Why objects were left out.
-    package private(set) var refusals: [Finding] = []
-    package private(set) var warnings: [Finding] = []
+    // The objects of one namespace by what they are for, oldest first.
+    fileprivate struct Level: Sendable {
+        var objects: [ObjectKey: PeerAuthentication] = [:]
+        var wide: PeerAuthentication?
+        var selecting: [PeerAuthentication] = []
+        var warnings: [Finding] = []
+    }
 
     private let rootNamespace: String
-    private var isEmpty = true
-    // Oldest first, by namespace.
-    private var namespaceWide: [String: PeerAuthentication] = [:]
-    private var workloadWide: [String: [PeerAuthentication]] = [:]
+    private var levels: [String: Level] = [:]
 
-    /// Sorts the objects by age and leaves out those that cannot be understood.
-    package init(_ objects: [PeerAuthentication], settings: MeshSettings) {
-        rootNamespace = settings.rootNamespace
-        for object in objects.sorted(by: Self.isOlder) {
-            do {
-                try Self.check(object)
-            } catch {
-                refusals.append(
-                    Finding(object: object.key, field: error.path, reason: error.reason)
-                )
-                continue
-            }
-            add(object)
-        }
+    /// Makes a set without objects.
+    package init(rootNamespace: String) {
+        self.rootNamespace = rootNamespace
     }
 
-    private mutating func add(_ object: PeerAuthentication) {
-        isEmpty = false
+    /// Adds or replaces an object; one that cannot be understood changes nothing.
+    package mutating func set(_ object: PeerAuthentication) throws(FieldError) {
+        try Self.check(object)
         let namespace = object.metadata.namespace
-        if let selector = object.selector, !selector.matchLabels.isEmpty {
-            workloadWide[namespace, default: []].append(object)
-            if namespace == rootNamespace {
-                warn(object, "spec.selector", "selects only pods of the root namespace itself")
-            }
-        } else if let older = namespaceWide[namespace] {
-            warn(object, "", "has no effect: \(older.metadata.name) is older")
+        levels[namespace, default: Level()].objects[object.key] = object
+        sort(namespace)
+    }
+
+    /// Removes an object; nothing happens when it is not there.
+    package mutating func remove(_ key: ObjectKey) {
+        levels[key.namespace]?.objects[key] = nil
+        if levels[key.namespace]?.objects.isEmpty == true {
+            levels[key.namespace] = nil
         } else {
-            namespaceWide[namespace] = object
+            sort(key.namespace)
         }
     }
 
-    private mutating func warn(_ object: PeerAuthentication, _ field: String, _ reason: String) {
-        warnings.append(Finding(object: object.key, field: field, reason: reason))
+    /// The object with this key.
+    package func object(_ key: ObjectKey) -> PeerAuthentication? {
+        levels[key.namespace]?.objects[key]
+    }
+
+    /// The keys of a namespace's objects.
+    package func keys(in namespace: String) -> [ObjectKey] {
+        levels[namespace].map { Array($0.objects.keys) } ?? []
+    }
+
+    /// What the authors of a namespace's objects should know.
+    package func warnings(in namespace: String) -> [Finding] {
+        levels[namespace]?.warnings ?? []
+    }
+
+    private mutating func sort(_ namespace: String) {
+        guard let objects = levels[namespace]?.objects else { return }
+        var level = Level(objects: objects)
+        for object in objects.values.sorted(by: Self.isOlder) {
+            if let selector = object.selector, !selector.matchLabels.isEmpty {
+                level.selecting.append(object)
+                if namespace == rootNamespace {
+                    level.warn(
+                        object,
+                        "spec.selector",
+                        "selects only pods of the root namespace itself"
+                    )
+                }
+            } else if let older = level.wide {
+                level.warn(object, "", "has no effect: \(older.metadata.name) is older")
+            } else {
+                level.wide = object
+            }
+        }
+        levels[namespace] = level
     }
 
     // An object that was never at an API server is taken for the newest.
@@ -63,10 +89,7 @@ package struct PeerAuthenticationSet: Sendable {
             first.metadata.creationTimestamp ?? .max, second.metadata.creationTimestamp ?? .max
         )
         guard ages.0 == ages.1 else { return ages.0 < ages.1 }
-        guard first.metadata.name == second.metadata.name else {
-            return first.metadata.name < second.metadata.name
-        }
-        return first.metadata.namespace < second.metadata.namespace
+        return (first.metadata.name, first.group) < (second.metadata.name, second.group)
     }
 
     private static func check(_ object: PeerAuthentication) throws(FieldError) {
@@ -88,42 +111,56 @@ package struct PeerAuthenticationSet: Sendable {
 
     // MARK: Policies
 
-    /// The policies for all objects: the strict one if there is any object, and one for each object
-    /// whose ports differ from its own mode.
-    package var policies: [Policy] {
-        guard !isEmpty else { return [] }
-        var strict = policy(named: Self.strictName, namespace: rootNamespace)
-        strict.rules = [Policy.Rule(clauses: [Self.plaintext])]
-        let portLevel = workloadWide.sorted { $0.key < $1.key }.flatMap { _, objects in
-            objects.compactMap(portLevelPolicy)
+    /// The keys of the policies that depend on the objects of a namespace.
+    package func policyKeys(affectedBy namespace: String) -> Set<String> {
+        var keys: Set<String> = [strictKey]
+        // The mesh's mode is inherited everywhere.
+        let namespaces = namespace == rootNamespace ? Array(levels.keys) : [namespace]
+        for namespace in namespaces {
+            for object in levels[namespace]?.selecting ?? [] where !object.portModes.isEmpty {
+                keys.insert(portLevelKey(object))
+            }
         }
-        return [strict] + portLevel
+        return keys
+    }
+
+    /// The policy with this key: the strict one while there is any object, and one for each object
+    /// whose ports differ from its own mode.
+    package func policy(_ key: String) -> Policy? {
+        if key == strictKey {
+            guard !levels.isEmpty else { return nil }
+            var strict = policy(named: Self.strictName, namespace: rootNamespace)
+            strict.rules = [Policy.Rule(clauses: [Self.plaintext])]
+            return strict
+        }
+        let namespace = String(key.prefix { $0 != "/" })
+        let object = levels[namespace]?.selecting.first { portLevelKey($0) == key }
+        return object.flatMap(portLevelPolicy)
     }
 
     /// The key of the policy that enforces the mode of a workload; nil when plaintext is taken.
     package func policyKey(labels: [String: String], namespace: String) -> String? {
-        let own = workloadWide[namespace]?.first { $0.selector?.selects(labels) == true }
+        let own = levels[namespace]?.selecting.first { $0.selector?.selects(labels) == true }
         if let own, let policy = portLevelPolicy(own) { return policy.key }
-        let isStrict = isStrict(own, namespace: namespace)
-        return isStrict ? rootNamespace + "/" + Self.strictName : nil
+        return isStrict(own, namespace: namespace) ? strictKey : nil
     }
 
     // Whether plaintext is refused on ports without a mode of their own.
     private func isStrict(_ own: PeerAuthentication?, namespace: String) -> Bool {
-        let levels = [own, namespaceWide[namespace], namespaceWide[rootNamespace]]
-        let mode = levels.lazy.compactMap { $0?.mode }.first { $0 != .unset }
+        let modes = [own, levels[namespace]?.wide, levels[rootNamespace]?.wide]
+        let mode = modes.lazy.compactMap { $0?.mode }.first { $0 != .unset }
         return mode == .strict
     }
 
     // Nil when all ports are alike.
     private func portLevelPolicy(_ object: PeerAuthentication) -> Policy? {
-        let (name, namespace) = (object.metadata.name, object.metadata.namespace)
+        let namespace = object.metadata.namespace
         let isStrict = isStrict(object, namespace: namespace)
         let exceptions = object.portModes
             .filter { $0.value != .unset && ($0.value == .strict) != isStrict }
             .keys.sorted()
         guard !exceptions.isEmpty else { return nil }
-        var policy = policy(named: Self.portLevelPrefix + name, namespace: namespace)
+        var policy = policy(named: portLevelName(object), namespace: namespace)
         if isStrict {
             let otherPorts = exceptions.map { port in
                 var match = Policy.Match()
@@ -141,6 +178,16 @@ package struct PeerAuthenticationSet: Sendable {
         return policy
     }
 
+    private var strictKey: String { rootNamespace + "/" + Self.strictName }
+
+    private func portLevelName(_ object: PeerAuthentication) -> String {
+        Self.portLevelPrefix + object.key.policyName
+    }
+
+    private func portLevelKey(_ object: PeerAuthentication) -> String {
+        object.metadata.namespace + "/" + portLevelName(object)
+    }
+
     private func policy(named name: String, namespace: String) -> Policy {
         Policy(name: name, namespace: namespace, scope: .workloadSelector, action: .deny)
     }
@@ -150,5 +197,15 @@ package struct PeerAuthenticationSet: Sendable {
         var match = Policy.Match()
         match.notPrincipals = [.presence]
         return Policy.Clause(matches: [match])
+    }
+}
+
+extension PeerAuthenticationSet.Level {
+    fileprivate mutating func warn(
+        _ object: PeerAuthentication,
+        _ field: String,
+        _ reason: String
+    ) {
+        warnings.append(Finding(object: object.key, field: field, reason: reason))
     }
 }

@@ -14,15 +14,20 @@ package struct WorkloadTranslation: Sendable {
         self.services = ServiceTranslation(settings: settings)
     }
 
+    /// The uid of a pod's workload.
+    package func uid(ofPod pod: NamespacedName) -> String {
+        "\(settings.clusterID)//Pod/\(pod)"
+    }
+
     /// The workload of a pod; nil when it has ended or has no address yet.
     ///
-    /// `candidates` are the services of its namespace; of them those that select it are taken.
+    /// `services` are those that select it, `policyKeys` those of the policies that do.
     package func workload(
         _ pod: Pod,
         isEnrolled: Bool,
-        node: Kubernetes.Node?,
-        services candidates: [Kubernetes.Service],
-        policies: PolicyTranslation
+        locality: Locality,
+        services selecting: [Kubernetes.Service],
+        policyKeys: [String]
     ) -> Workload? {
         let addresses =
             pod.addresses.isEmpty && pod.usesHostNetwork
@@ -30,13 +35,15 @@ package struct WorkloadTranslation: Sendable {
         guard !addresses.isEmpty, pod.phase != .succeeded, pod.phase != .failed else { return nil }
         let (name, namespace) = (pod.metadata.name, pod.metadata.namespace)
         var workload = Workload(
-            uid: "\(settings.clusterID)//Pod/\(namespace)/\(name)",
+            uid: uid(ofPod: NamespacedName(namespace, name)),
             name: name,
             namespace: namespace
         )
         workload.addresses = addresses
         workload.network = settings.network
-        workload.tunnelProtocol = isEnrolled || Self.hasOwnTunnel(pod) ? .hbone : .none
+        let isCaptured = !settings.awaitsCapture || Self.isCaptured(pod)
+        workload.tunnelProtocol =
+            isEnrolled && isCaptured || Self.hasOwnTunnel(pod) ? .hbone : .none
         workload.trustDomain = settings.trustDomain
         workload.serviceAccount = pod.serviceAccountName
         workload.node = pod.nodeName
@@ -48,21 +55,18 @@ package struct WorkloadTranslation: Sendable {
         workload.canonicalRevision = canonicalRevision(pod.metadata.labels)
         let isReady = pod.isReady ?? settings.assumesReady
         workload.status = isReady && !pod.metadata.isBeingDeleted ? .healthy : .unhealthy
-        workload.locality = node?.locality ?? Locality()
+        workload.locality = locality
         workload.networkMode = pod.usesHostNetwork ? .hostNetwork : .standard
         if !pod.subdomain.isEmpty {
             let host = pod.hostname.isEmpty ? name : pod.hostname
             let domain = services.hostname(namespace: namespace, name: pod.subdomain)
             workload.hostname = host + "." + domain
         }
-        for service in candidates where selects(service, pod) {
+        for service in selecting {
             let key = services.key(namespace: namespace, name: service.metadata.name)
             workload.services[key] = ports(of: service, at: pod)
         }
-        workload.authorizationPolicies = policies.policyKeys(
-            labels: pod.metadata.labels,
-            namespace: namespace
-        )
+        workload.authorizationPolicies = policyKeys
         return workload
     }
 
@@ -73,10 +77,11 @@ package struct WorkloadTranslation: Sendable {
         return value == "http"
     }
 
-    private func selects(_ service: Kubernetes.Service, _ pod: Pod) -> Bool {
-        !service.selector.isEmpty && !service.isExternalName
-            && service.metadata.namespace == pod.metadata.namespace
-            && LabelSelector(matchLabels: service.selector).selects(pod.metadata.labels)
+    // What the node agent of either mesh writes when it has taken the pod's traffic.
+    private static func isCaptured(_ pod: Pod) -> Bool {
+        let annotations = pod.metadata.annotations
+        return annotations["ambit.dev/captured"] == "true"
+            || annotations["ambient.istio.io/redirection"] == "enabled"
     }
 
     // A named port that the pod does not have is left out: the pod does not serve it.
@@ -123,7 +128,7 @@ package struct WorkloadTranslation: Sendable {
         _ endpoint: EndpointSlice.Endpoint,
         of slice: EndpointSlice,
         for service: Kubernetes.Service,
-        node: Kubernetes.Node?
+        locality: Locality
     ) -> Workload? {
         guard let address = endpoint.addresses.first else { return nil }
         let (name, namespace) = (slice.metadata.name, slice.metadata.namespace)
@@ -142,7 +147,7 @@ package struct WorkloadTranslation: Sendable {
         workload.canonicalName = service.metadata.name
         workload.canonicalRevision = "latest"
         workload.status = endpoint.isReady ? .healthy : .unhealthy
-        workload.locality = node?.locality ?? Locality()
+        workload.locality = locality
         if !endpoint.zone.isEmpty { workload.locality.zone = endpoint.zone }
         let key = services.key(namespace: namespace, name: service.metadata.name)
         workload.services[key] = ports(of: service, in: slice)

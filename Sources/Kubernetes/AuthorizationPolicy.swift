@@ -48,6 +48,8 @@ package struct AuthorizationPolicy: Object {
     }
 
     package var metadata: ObjectMeta
+    /// Empty for our own API, `security.istio.io` for the one it is compatible with.
+    package var group: String = ""
     package var selector: LabelSelector?
     /// Whether it is attached to a gateway or service, and so is the waypoint's to enforce.
     package var hasTargetReferences: Bool = false
@@ -57,9 +59,20 @@ package struct AuthorizationPolicy: Object {
     /// Paths of fields in the spec that are not known, sorted.
     package var unknownFields: [String] = []
 
+    /// What names the object; objects of the two groups are never the same.
+    package var key: ObjectKey {
+        ObjectKey(
+            kind: Self.objectType.kind,
+            namespace: metadata.namespace,
+            name: metadata.name,
+            group: group
+        )
+    }
+
     /// Reads the object from its root.
     package init(_ root: Field) throws(FieldError) {
         metadata = try ObjectMeta(root, isNamespaced: true, nameRule: .subdomain)
+        group = try SecurityGroup.foreign(root)
         // An object without spec denies everything, as an empty spec does.
         guard let spec = try root.field("spec") else { return }
         var unknown = try spec.unknownChildren(

@@ -80,6 +80,7 @@ package struct Manifests: Sendable {
         case .endpointSlice: try add(root, to: \.endpointSlices, at: place)
         case .authorizationPolicy: try add(root, to: \.authorizationPolicies, at: place)
         case .peerAuthentication: try add(root, to: \.peerAuthentications, at: place)
+        case .gateway: try add(root, to: \.gateways, at: place)
         case nil:
             let type = FieldError.quoted(apiVersion + " " + kind)
             warnings.append(

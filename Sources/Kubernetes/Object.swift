@@ -3,12 +3,14 @@ package protocol Object: Sendable, Equatable {
     /// The kind and the API groups it is read from.
     static var objectType: ObjectType { get }
     var metadata: ObjectMeta { get set }
+    /// What names the object among all others.
+    var key: ObjectKey { get }
     /// Reads the object from its root; unknown fields are left out.
     init(_ root: Field) throws(FieldError)
 }
 
 extension Object {
-    /// What names the object among all others.
+    /// What names the object among all others, for kinds of a single API group.
     package var key: ObjectKey {
         ObjectKey(
             kind: Self.objectType.kind,
@@ -43,6 +45,7 @@ package enum ObjectKind: Sendable, Hashable, CaseIterable {
     case endpointSlice
     case authorizationPolicy
     case peerAuthentication
+    case gateway
 
     /// The kind an object says it is; nil when it is none of these.
     package init?(kind: String, apiVersion: String) {
@@ -64,6 +67,7 @@ package enum ObjectKind: Sendable, Hashable, CaseIterable {
         case .endpointSlice: EndpointSlice.objectType
         case .authorizationPolicy: AuthorizationPolicy.objectType
         case .peerAuthentication: PeerAuthentication.objectType
+        case .gateway: Gateway.objectType
         }
     }
 }
@@ -74,15 +78,21 @@ package struct ObjectKey: Sendable, Hashable, CustomStringConvertible {
     /// Empty for a cluster-scoped object.
     package let namespace: String
     package let name: String
+    /// The API group, where the kind is read from several; empty for our own and for all others.
+    ///
+    /// Two objects that differ only in it are two objects.
+    package let group: String
 
-    package init(kind: String, namespace: String, name: String) {
+    package init(kind: String, namespace: String, name: String, group: String = "") {
         self.kind = kind
         self.namespace = namespace
         self.name = name
+        self.group = group
     }
 
-    /// Such as `Pod shop/web` or `Namespace shop`.
+    /// Such as `Pod shop/web`, `Namespace shop` or `Kind.group shop/web`.
     package var description: String {
-        namespace.isEmpty ? "\(kind) \(name)" : "\(kind) \(namespace)/\(name)"
+        let type = group.isEmpty ? kind : kind + "." + group
+        return namespace.isEmpty ? "\(type) \(name)" : "\(type) \(namespace)/\(name)"
     }
 }

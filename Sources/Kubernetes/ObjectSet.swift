@@ -10,6 +10,7 @@ package struct ObjectSet: Sendable, Equatable {
     package var endpointSlices: [EndpointSlice] = []
     package var authorizationPolicies: [AuthorizationPolicy] = []
     package var peerAuthentications: [PeerAuthentication] = []
+    package var gateways: [Gateway] = []
 
     /// Makes an empty set.
     package init() {}
@@ -18,7 +19,7 @@ package struct ObjectSet: Sendable, Equatable {
     package var keys: [ObjectKey] {
         namespaces.map(\.key) + nodes.map(\.key) + serviceAccounts.map(\.key) + pods.map(\.key)
             + services.map(\.key) + endpointSlices.map(\.key) + authorizationPolicies.map(\.key)
-            + peerAuthentications.map(\.key)
+            + peerAuthentications.map(\.key) + gateways.map(\.key)
     }
 
     /// Adds the objects of `other`, each in place of the one with the same key if there is one.
@@ -31,6 +32,7 @@ package struct ObjectSet: Sendable, Equatable {
         Self.merge(other.endpointSlices, into: &endpointSlices)
         Self.merge(other.authorizationPolicies, into: &authorizationPolicies)
         Self.merge(other.peerAuthentications, into: &peerAuthentications)
+        Self.merge(other.gateways, into: &gateways)
     }
 
     /// Removes the objects with these keys; keys of objects that are not there are ignored.
@@ -44,6 +46,7 @@ package struct ObjectSet: Sendable, Equatable {
         endpointSlices.removeAll { keys.contains($0.key) }
         authorizationPolicies.removeAll { keys.contains($0.key) }
         peerAuthentications.removeAll { keys.contains($0.key) }
+        gateways.removeAll { keys.contains($0.key) }
     }
 
     private static func merge<Element: Object>(_ new: [Element], into old: inout [Element]) {

@@ -18,6 +18,8 @@ package struct PeerAuthentication: Object {
     }
 
     package var metadata: ObjectMeta
+    /// Empty for our own API, `security.istio.io` for the one it is compatible with.
+    package var group: String = ""
     package var selector: LabelSelector?
     package var mode: Mode = .unset
     /// Modes of single ports, which are ports of the pod and not of a service.
@@ -25,9 +27,20 @@ package struct PeerAuthentication: Object {
     /// Paths of fields in the spec that are not known, sorted.
     package var unknownFields: [String] = []
 
+    /// What names the object; objects of the two groups are never the same.
+    package var key: ObjectKey {
+        ObjectKey(
+            kind: Self.objectType.kind,
+            namespace: metadata.namespace,
+            name: metadata.name,
+            group: group
+        )
+    }
+
     /// Reads the object from its root.
     package init(_ root: Field) throws(FieldError) {
         metadata = try ObjectMeta(root, isNamespaced: true, nameRule: .subdomain)
+        group = try SecurityGroup.foreign(root)
         guard let spec = try root.field("spec") else { return }
         var unknown = try spec.unknownChildren(besides: ["selector", "mtls", "portLevelMtls"])
         if let field = try spec.field("selector") {

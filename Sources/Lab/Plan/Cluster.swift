@@ -71,11 +71,13 @@ package struct Cluster: Sendable {
             namespace: type.isNamespaced ? namespace : "",
             name: name
         )
-        guard objects.keys.contains(key) else {
-            throw LabError(.usage, "there is no \(key)")
+        // A policy of that name may be there in either of its API groups.
+        let named = objects.keys.filter {
+            ($0.kind, $0.namespace, $0.name) == (key.kind, key.namespace, key.name)
         }
+        guard !named.isEmpty else { throw LabError(.usage, "there is no \(key)") }
         warnings = []
-        remove([key])
+        remove(Set(named))
     }
 
     /// Fills in what is missing and says what is to run; throws what does not fit together.

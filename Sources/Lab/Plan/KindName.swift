@@ -14,6 +14,7 @@ struct KindName {
         (EndpointSlice.objectType, []),
         (AuthorizationPolicy.objectType, ["ap", "authorizationpolicies"]),
         (PeerAuthentication.objectType, ["pa"]),
+        (Gateway.objectType, ["gtw"]),
     ]
 
     /// Finds the kind by its name in singular or plural, in any case, or by its short name.

@@ -142,7 +142,7 @@ enum Manifest {
         _ spec: String
     ) -> String {
         """
-        apiVersion: security.istio.io/v1
+        apiVersion: security.ambit.dev/v1alpha1
         kind: PeerAuthentication
         metadata:
           name: \(name)

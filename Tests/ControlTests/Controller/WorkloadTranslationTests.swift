@@ -141,9 +141,9 @@ import Testing
     }
 
     @Test func `waits for the pod's address`() throws {
-        let pod: Pod = try object(Manifest.pod("web", labels: "ambit.dev/dataplane-mode: ambient"))
-        var objects = ObjectSet()
-        objects.pods = [pod]
+        let pod = Manifest.pod("web", labels: "ambit.dev/dataplane-mode: ambient")
+        let objects = Manifests(files: [("pod.yaml", Array(pod.utf8))]).objects
+        try #require(objects.pods.count == 1)
         #expect(translate(objects, settings: MeshSettings()).state == MeshState())
         #expect(translate(objects, settings: MeshSettings()).localPods.isEmpty)
     }
