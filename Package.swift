@@ -34,11 +34,16 @@ let nio: [Target.Dependency] = [
     .product(name: "NIOSSL", package: "swift-nio-ssl"),
 ]
 let nioHTTP: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+let reloading: Target.Dependency = .product(
+    name: "NIOCertificateReloading",
+    package: "swift-nio-extras"
+)
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let http: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
 let certificates: [Target.Dependency] = [
     .product(name: "X509", package: "swift-certificates"),
     .product(name: "SwiftASN1", package: "swift-asn1"),
-    .product(name: "Crypto", package: "swift-crypto"),
+    crypto,
 ]
 let collections: Target.Dependency = .product(
     name: "HashTreeCollections",
@@ -143,7 +148,11 @@ let package = Package(
             dependencies: grpc,
             exclude: ["Definitions"]
         ),
-        module("Discovery", ["AmbientProtocol", "Identity", "Mesh", "TLS"] + grpc + nio),
+        module(
+            "Discovery",
+            ["AmbientProtocol", "Identity", "Mesh", "Reactor", "TLS", reloading, crypto]
+                + grpc + nio
+        ),
         module("CNI", ["JSON", "Reactor"]),
         // On the host, where nothing of the image is: one static file in release builds.
         .executableTarget(

@@ -94,6 +94,11 @@ int ambit_key_is_acceptable(EVP_PKEY *key) {
     return strcmp(name, "prime256v1") == 0 || strcmp(name, "secp384r1") == 0;
 }
 
+int ambit_key_is_p256(EVP_PKEY *key) {
+    return ambit_key_is_acceptable(key) && EVP_PKEY_is_a(key, "EC") &&
+           EVP_PKEY_get_bits(key) == 256;
+}
+
 // MARK: reading certificates
 
 X509 *ambit_certificate_read_pem(const uint8_t *pem, size_t length, size_t *offset) {

@@ -44,3 +44,26 @@ package struct CertificateRequest: Sendable {
         self.pem = String(decoding: pem, as: UTF8.self)
     }
 }
+
+extension CertificateRequest {
+    /// The longest request read, in bytes of PEM.
+    static let bytesMax = 16 * 1024
+
+    /// Refuses a request whose key is not on P-256, or that does not prove its key.
+    package static func requireP256(_ pem: String) throws(SigningError) {
+        let bytes = Array(pem.utf8)
+        guard bytes.count <= bytesMax else {
+            throw .requestUnreadable("longer than \(bytesMax) bytes")
+        }
+        let request = unsafe bytes.withUnsafeBufferPointer { bytes in
+            unsafe ambit_request_read_pem(bytes.baseAddress, bytes.count)
+        }
+        guard let request = unsafe request else {
+            throw .requestUnreadable(libraryError("not a PEM request"))
+        }
+        defer { unsafe ambit_request_free(request) }
+        guard let key = unsafe ambit_request_proven_key(request) else { throw .keyRefused }
+        defer { unsafe ambit_key_free(key) }
+        guard unsafe ambit_key_is_p256(key) == 1 else { throw .keyRefused }
+    }
+}

@@ -25,8 +25,9 @@ enum ModuleTable {
 
         "AmbientProtocol": ["GRPCCore", "GRPCProtobuf", "SwiftProtobuf"],
         "Discovery": [
-            "AmbientProtocol", "GRPCCore", "GRPCNIOTransportHTTP2Posix", "GRPCProtobuf", "Identity",
-            "Mesh", "NIOCore", "NIOPosix", "NIOSSL", "SwiftProtobuf", "TLS",
+            "AmbientProtocol", "Crypto", "GRPCCore", "GRPCNIOTransportHTTP2Posix", "GRPCProtobuf",
+            "Identity", "Mesh", "NIOCertificateReloading", "NIOCore", "NIOPosix", "NIOSSL",
+            "Reactor", "SwiftProtobuf", "TLS",
         ],
         "CNI": ["JSON", "Reactor"],
         "Agent": [

@@ -100,6 +100,7 @@ size_t ambit_request_write_pem(struct X509_req_st *request, uint8_t *pem, size_t
 struct evp_pkey_st *ambit_request_proven_key(struct X509_req_st *request);
 // 1 when the key is on P-256 or P-384 by name, or RSA of 2048 to 4096 bits.
 int ambit_key_is_acceptable(struct evp_pkey_st *key);
+int ambit_key_is_p256(struct evp_pkey_st *key);
 // As for certificates: URI names among the requested extensions; -1 when unreadable.
 long ambit_request_uri_count(struct X509_req_st *request);
 size_t ambit_request_uri(struct X509_req_st *request, size_t index, uint8_t *bytes, size_t room);
