@@ -197,6 +197,18 @@ let package = Package(
         program("ambit-relay", at: "bench/relay", ["CLinux", "Reactor"]),
         program("ambit-bench", at: "bench/driver", ["Bench", arguments]),
 
+        // An API server for tests, and as a program for real clients.
+        module(
+            "APIServerDouble",
+            at: "Tests/APIServerDouble",
+            ["JSON", "Kubernetes", nioHTTP] + nio
+        ),
+        program(
+            "ambit-apiserver-double",
+            at: "Tests/APIServerProgram",
+            ["APIServerDouble", "Kubernetes"]
+        ),
+
         // Tests by kind.
         tests(
             "UnitTests",
@@ -209,9 +221,9 @@ let package = Package(
         tests(
             "ControlTests",
             [
-                "Agent", "AmbientProtocol", "Authorization", "CNI", "Capture", "Controller",
-                "Discovery", "Identity", "JSON", "Kubernetes", "Mesh", "Netlink", "Node", "Reactor",
-                "TLS", "Telemetry", http,
+                "APIServerDouble", "Agent", "AmbientProtocol", "Authorization", "CNI", "Capture",
+                "Controller", "Discovery", "Identity", "JSON", "Kubernetes", "Mesh", "Netlink",
+                "Node", "Reactor", "TLS", "Telemetry", http,
             ] + grpc + nio + certificates
         ),
         tests("SimTests", ["HTTP"]),

@@ -53,6 +53,11 @@ enum ModuleTable {
         "ambit-cni": ["CNI"],
         "ambit": ["ArgumentParser", "Lab"],
 
+        "APIServerDouble": [
+            "JSON", "Kubernetes", "NIOCore", "NIOHTTP1", "NIOPosix", "NIOSSL",
+        ],
+        "ambit-apiserver-double": ["APIServerDouble", "Kubernetes"],
+
         "Bench": [],
         "ambit-relay": ["CLinux", "Reactor"],
         "ambit-bench": ["ArgumentParser", "Bench"],
