@@ -174,7 +174,7 @@ let package = Package(
                 "Mesh", "Node", "Reactor", "Telemetry", protobuf,
             ]
         ),
-        program("ambit-node", ["Agent", "Node"]),
+        program("ambit-node", ["Agent"]),
 
         // Kubernetes objects and the mesh on one machine.
         module("Kubernetes", ["JSON", "Mesh", "Reactor", yams, http, nioHTTP] + nio),

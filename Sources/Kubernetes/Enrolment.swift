@@ -46,6 +46,16 @@ package struct Enrolment: Sendable, Equatable {
         ]
     }
 
+    /// Whether a namespace enrols the pods in it that do not say otherwise.
+    package static func enrols(_ namespace: Namespace) -> Bool {
+        mode(namespace.metadata.labels)?.value == "ambient"
+    }
+
+    /// What a pod says of itself; nil when its namespace decides.
+    package static func ownChoice(of pod: Pod) -> Bool? {
+        mode(pod.metadata.labels).map { $0.value == "ambient" }
+    }
+
     private static func mode(_ labels: [String: String]) -> (label: String, value: String)? {
         for label in Self.labels {
             if let value = labels[label] { return (label, value) }

@@ -48,7 +48,8 @@ struct ConfigurationKey: Sendable {
 
 extension NodeConfiguration {
     /// All keys, in the order they are printed.
-    static let keys: [ConfigurationKey] = meshKeys + dataPathKeys + boundKeys + observationKeys
+    static let keys: [ConfigurationKey] =
+        meshKeys + dataPathKeys + boundKeys + agentKeys + observationKeys
 
     private static let meshKeys = [
         ConfigurationKey(

@@ -151,8 +151,12 @@ struct ConfigurationSources {
     /// Takes the variables of known keys; others may be anyone's and are left alone.
     mutating func readEnvironment(_ environment: [String: String]) {
         for key in NodeConfiguration.keys {
-            guard let value = environment[key.variable] else { continue }
-            variables[key.name] = Given(value: value, origin: .environment(key.variable))
+            let other = NodeConfiguration.otherVariables[key.name]
+            for name in [key.variable, other].compactMap({ $0 }) {
+                guard let value = environment[name] else { continue }
+                variables[key.name] = Given(value: value, origin: .environment(name))
+                break
+            }
         }
         if configurationPath == nil { configurationPath = environment["AMBIT_CONFIG"] }
     }

@@ -51,6 +51,9 @@ package struct NodeConfiguration: Sendable, Equatable {
     package var metricsAddress = SocketAddress(IPAddress(v6High: 0, low: 0), 15_020)
     package var readinessAddress = SocketAddress(IPAddress(v6High: 0, low: 0), 15_021)
 
+    /// How the agent beside the data path reaches its world.
+    package var agent = AgentConfiguration()
+
     package var logLevels = LogLevels()
     package var logFormat = LogFormat.text
     package var logQueueBytesMax = 1 << 20
@@ -83,6 +86,14 @@ package struct ConfigurationFailure: Error, Equatable, CustomStringConvertible {
     }
 
     package let problems: [Problem]
+
+    /// Makes a failure of problems found while reading.
+    package init(problems: [Problem]) { self.problems = problems }
+
+    /// Makes a failure of one value that turned out not to work.
+    package init(key: String, reason: String) {
+        problems = [Problem(key: key, reason: reason, origin: nil)]
+    }
 
     /// One line for each problem.
     package var description: String {

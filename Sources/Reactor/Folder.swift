@@ -79,6 +79,19 @@ package enum Folder {
         unsafe access(path, F_OK) == 0
     }
 
+    /// Device and inode of a file.
+    package struct Identity: Hashable, Sendable {
+        package let device: UInt64
+        package let inode: UInt64
+    }
+
+    /// What identifies the file a path names; nil when it cannot be asked.
+    package static func identity(of path: String) -> Identity? {
+        var status = stat()
+        guard unsafe stat(path, &status) == 0 else { return nil }
+        return Identity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
+    }
+
     /// The permissions of a file; nil when it cannot be asked.
     package static func mode(of path: String) -> UInt32? {
         var status = stat()

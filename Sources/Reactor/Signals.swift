@@ -73,6 +73,11 @@ package enum Process {
         return found
     }
 
+    /// Milliseconds of a clock that only goes forward.
+    package static var monotonicMilliseconds: Int64 {
+        Int64(clamping: ambit_monotonic() / 1_000_000)
+    }
+
     /// Wall-clock nanoseconds since 1970.
     package static var wallClock: UInt64 { ambit_realtime() }
 

@@ -9,6 +9,11 @@ package struct SystemError: Error, Hashable, CustomStringConvertible {
     /// The code of a blocking call on a socket with a timeout that passed.
     package static let timedOut = EAGAIN
 
+    /// The other end closed before it had said what was due.
+    package static let connectionClosed = SystemError(call: "recv", code: ECONNRESET)
+    /// What the other end says is longer than it may be.
+    package static let messageTooLong = SystemError(call: "recv", code: EMSGSIZE)
+
     package init(call: String, code: Int32) {
         self.call = call
         self.code = code

@@ -1,5 +1,4 @@
 import Agent
 import Glibc
-import Node
 
-exit(NodeProgram.main(CommandLine.arguments, makeParts: AgentProgram.makeParts))
+exit(AgentProgram.main(CommandLine.arguments))
