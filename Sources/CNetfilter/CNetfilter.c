@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <pthread.h>
@@ -118,4 +120,55 @@ int ambit_nft_run(const char *commands, char **listing, char **message) {
     if (pthread_create(&thread, NULL, nft_run, &call) != 0) return -1;
     pthread_join(thread, NULL);
     return call.result;
+}
+
+static int ask_generation(int socket, uint32_t *generation) {
+    struct {
+        struct nlmsghdr header;
+        struct nfgenmsg family;
+    } request = {
+        .header = {.nlmsg_len = sizeof request,
+                   .nlmsg_type = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETGEN,
+                   .nlmsg_flags = NLM_F_REQUEST},
+        .family = {.nfgen_family = AF_UNSPEC, .version = NFNETLINK_V0},
+    };
+    struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+    if (sendto(socket, &request, sizeof request, 0, (struct sockaddr *)&kernel, sizeof kernel) < 0)
+        return -1;
+    union {
+        char bytes[4096];
+        struct nlmsghdr align;
+    } answer;
+    ssize_t got;
+    do {
+        got = recv(socket, &answer, sizeof answer, 0);
+    } while (got < 0 && errno == EINTR);
+    if (got < 0) return -1;
+    const struct nlmsghdr *header = &answer.align;
+    if (!mnl_nlmsg_ok(header, (int)got)) return errno = EBADMSG, -1;
+    if (header->nlmsg_type == NLMSG_ERROR) {
+        const struct nlmsgerr *error = mnl_nlmsg_get_payload(header);
+        errno = mnl_nlmsg_get_payload_len(header) >= sizeof *error ? -error->error : EBADMSG;
+        return -1;
+    }
+    const struct nlattr *attribute;
+    mnl_attr_for_each(attribute, header, sizeof(struct nfgenmsg)) {
+        if (mnl_attr_get_type(attribute) != NFTA_GEN_ID ||
+            mnl_attr_get_payload_len(attribute) != sizeof *generation)
+            continue;
+        // The kernel writes it in network order.
+        *generation = ntohl(mnl_attr_get_u32(attribute));
+        return 0;
+    }
+    return errno = EBADMSG, -1;
+}
+
+int ambit_nft_generation(uint32_t *generation) {
+    int asking = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
+    if (asking < 0) return -1;
+    int result = ask_generation(asking, generation);
+    int code = errno;
+    close(asking);
+    errno = code;
+    return result;
 }

@@ -55,18 +55,43 @@ package enum PodCapture {
         in namespace: borrowing NetworkNamespace,
         _ plan: CapturePlan
     ) throws(CaptureError) -> Bool {
+        try inspect(in: namespace, plan, since: nil) != nil
+    }
+
+    /// Looks whether all of the plan is in force; nil when it is not.
+    ///
+    /// With what an earlier look found, the rules are listed again only when somebody changed the
+    /// ruleset since.
+    package static func inspect(
+        in namespace: borrowing NetworkNamespace,
+        _ plan: CapturePlan,
+        since earlier: CaptureProof?
+    ) throws(CaptureError) -> CaptureProof? {
         try namespace.inside { () throws(CaptureError) in
             for setting in KernelSetting.all {
                 let value = try setting.read()
                 guard value == setting.wanted || (value == nil && setting.isOptional) else {
-                    return false
+                    return nil
                 }
             }
-            guard let listing = try listing(), let settings = memory(in: listing) else {
-                return false
+            // Asked first: a change during the listing shows the next time.
+            let proof = CaptureProof(plan: plan, generation: try Nftables.generation())
+            if proof != earlier {
+                guard let listing = try listing(), let settings = memory(in: listing),
+                    CaptureRules(plan, memory: settings).match(listing)
+                else { return nil }
             }
-            guard CaptureRules(plan, memory: settings).match(listing) else { return false }
-            return try hasRoutes(plan)
+            return try hasRoutes(plan) ? proof : nil
+        }
+    }
+
+    /// Whether nobody changed the rules since they were found in force; costs one message.
+    package static func isCurrent(
+        _ proof: CaptureProof,
+        in namespace: borrowing NetworkNamespace
+    ) throws(CaptureError) -> Bool {
+        try namespace.inside { () throws(CaptureError) in
+            try Nftables.generation() == proof.generation
         }
     }
 

@@ -14,6 +14,7 @@ final class Control: TimerHandler {
     static let stateBytesMax = 512 << 20
     private static let tickMilliseconds: UInt64 = 1000
     private static let repairTicks = 10
+    private static let thoroughLooks = 3
     private static let expireTicks = 15
 
     let configuration: NodeConfiguration
@@ -31,6 +32,8 @@ final class Control: TimerHandler {
     private var lastPods: [UInt8] = []
     private var deadline: UInt64 = 0
     private var ticks = 0
+    private var checksDue: [String] = []
+    private var checksPerTick = 0
     private var peakConnections = 0
     private let answers: Mailbox<PodAnswer>
     let descriptions: Mailbox<[ConnectionDescription]>
@@ -377,26 +380,45 @@ final class Control: TimerHandler {
         telemetry.metrics.node.pendingPods().set(Int64(managed.count - captured))
     }
 
-    /// Puts back rules that somebody took away, and tries again what was pending.
+    /// Tries again what was pending, and looks at the captured pods whose turn it is.
+    ///
+    /// Everybody's turn comes once in `repairTicks` at least, spread over them.
     private func repair() {
-        for pod in managed.values {
-            switch pod.state {
-            case .pending, .opening: if pod.isRetryDue { open(pod) }
-            case .captured:
-                guard let namespace = pod.namespace else { continue }
-                do throws(CaptureError) {
-                    let plan = try plan(pod)
-                    guard try !PodCapture.isIntact(in: namespace.namespace, plan) else { continue }
-                    telemetry.log.warn(
-                        .capture,
-                        "capture was changed by somebody else, putting it back",
-                        ["pod": "\(pod.local.namespace)/\(pod.local.name)"]
-                    )
-                    install(pod)
-                } catch {
-                    pending(pod, "\(error)")
-                }
+        for pod in managed.values where pod.isRetryDue { open(pod) }
+        if checksDue.isEmpty {
+            checksDue = Array(managed.keys)
+            checksPerTick = (checksDue.count + Control.repairTicks - 1) / Control.repairTicks
+        }
+        for uid in checksDue.suffix(checksPerTick) {
+            if let pod = managed[uid] { check(pod) }
+        }
+        checksDue.removeLast(min(checksPerTick, checksDue.count))
+    }
+
+    /// Puts back what somebody took away of a pod's capture.
+    ///
+    /// Without rules traffic goes past the mesh: they have a turn each time. Without routes and
+    /// settings it stands still: they are read every third time.
+    private func check(_ pod: ManagedPod) {
+        guard pod.state == .captured, let namespace = pod.namespace else { return }
+        pod.looks &+= 1
+        do throws(CaptureError) {
+            if let proof = pod.proof, !pod.looks.isMultiple(of: Control.thoroughLooks),
+                try PodCapture.isCurrent(proof, in: namespace.namespace)
+            {
+                return
             }
+            let plan = try plan(pod)
+            pod.proof = try PodCapture.inspect(in: namespace.namespace, plan, since: pod.proof)
+            guard pod.proof == nil else { return }
+            telemetry.log.warn(
+                .capture,
+                "capture was changed by somebody else, putting it back",
+                ["pod": "\(pod.local.namespace)/\(pod.local.name)"]
+            )
+            install(pod)
+        } catch {
+            pending(pod, "\(error)")
         }
     }
 
@@ -407,9 +429,7 @@ final class Control: TimerHandler {
         if isDraining {
             return drainTick()
         }
-        if ticks % Control.repairTicks == 0 || managed.values.contains(where: \.isRetryDue) {
-            repair()
-        }
+        repair()
         readNodeAddresses()
         if ticks % Control.expireTicks == 0 { telemetry.metrics.expire(live: snapshot) }
         trimAfterBurst()
@@ -499,6 +519,10 @@ final class ManagedPod {
     var state = State.opening
     private(set) var namespace: PodNamespace?
     private(set) var generation = 0
+    /// What the last look found in force in `namespace`; nil before the first.
+    var proof: CaptureProof?
+    /// How often the capture was looked at.
+    var looks = 0
     private var answersDue = 0
     private var retries = 0
     /// Who waits to hear whether capture worked.
@@ -517,6 +541,7 @@ final class ManagedPod {
 
     func begin(_ namespace: PodNamespace, answersDue: Int) {
         self.namespace = namespace
+        proof = nil
         self.answersDue = answersDue
         generation += 1
         state = .opening

@@ -51,4 +51,8 @@ ssize_t ambit_receive_redirected(int socket, void *bytes, size_t length,
 // Returns 0, or -1 with the library's words in *message (NULL when out of memory). With a
 // non-NULL listing what the commands print goes there. Both strings are the caller's to free().
 int ambit_nft_run(const char *commands, char **listing, char **message);
+
+// The number of the ruleset that is in force in the calling thread's network namespace; every
+// transaction gives it another one. -1 and errno on failure.
+int ambit_nft_generation(uint32_t *generation);
 #endif

@@ -97,6 +97,33 @@ import Testing
         if !damage.hasPrefix("nft") { #expect(Set(try state(bench)) == whole) }
     }
 
+    @Test func `is looked at again only in what may have changed`() throws {
+        let bench = try PodBench()
+        let plan = CapturePlan()
+        try PodCapture.install(in: bench.pod, plan)
+        let first = try #require(try PodCapture.inspect(in: bench.pod, plan, since: nil))
+        #expect(try PodCapture.inspect(in: bench.pod, plan, since: first) == first)
+        // Somebody else's rules are no harm to ours, and make the next look a thorough one.
+        _ = try bench.run("nft '\(Self.foreign)'")
+        let second = try #require(try PodCapture.inspect(in: bench.pod, plan, since: first))
+        #expect(second != first)
+        #expect(try PodCapture.isCurrent(second, in: bench.pod))
+        #expect(try !PodCapture.isCurrent(first, in: bench.pod))
+        for damage in [
+            "nft flush chain inet ambit output", "ip rule del pref 32764",
+            "sysctl -q -w net.ipv4.tcp_fwmark_accept=0",
+        ] {
+            try PodCapture.install(in: bench.pod, plan)
+            let proof = try #require(try PodCapture.inspect(in: bench.pod, plan, since: second))
+            _ = try bench.run(damage)
+            #expect(try PodCapture.inspect(in: bench.pod, plan, since: proof) == nil, "\(damage)")
+        }
+        try PodCapture.install(in: bench.pod, plan)
+        let proof = try #require(try PodCapture.inspect(in: bench.pod, plan, since: nil))
+        let other = CapturePlan(excludedInboundPorts: [9000])
+        #expect(try PodCapture.inspect(in: bench.pod, other, since: proof) == nil)
+    }
+
     @Test func `is refused in the proxy's own namespace`() throws {
         let own = try NetworkNamespace(path: "/proc/thread-self/ns/net")
         #expect(throws: CaptureError.ownNamespace) {
