@@ -50,7 +50,7 @@ struct BenchCommand: ParsableCommand {
     var publish = false
 
     private static let quickMetrics: [Metric] = [
-        .throughput1, .throughput8, .requests16, .requests64, .rate2000, .connections,
+        .throughput1, .throughput8, .requests16, .requests64, .rate2000, .besideBulk, .connections,
     ]
 
     private static func list<Name: CaseIterable & RawRepresentable>(_: Name.Type) -> String
@@ -128,19 +128,30 @@ struct BenchCommand: ParsableCommand {
     }
 
     private func samples(_ plan: Plan, _ files: ProgramFiles) throws -> [Sample] {
-        let stage = try Stage(plan, files)
-        var samples: [Sample]
-        do {
+        var samples: [Sample] = []
+        let scenes = Set(plan.metrics.map(\.scene))
+        if scenes.contains(.contest) {
+            let stage = try Stage(plan, files)
             defer { stage.end() }
             Terminal.tell("congestion control: \(stage.congestion) in every pod and node")
             Terminal.tell(
                 "measured again when other programs take over "
                     + "\(ResultTable.number(Meter.outsideMax * 100)) % of the machine"
             )
-            samples = try Rounds(plan, files).run(stage)
+            samples += try Rounds(plan, files).run(stage)
         }
-        if plan.metrics.contains(.node50) {
+        if scenes.contains(.fullNode) {
             samples += try FullNode(plan: plan, files: files).measure()
+        }
+        if scenes.contains(.burst) {
+            samples += try BurstProbe(plan: plan, files: files).measure()
+        }
+        guard plan.contenders.contains(.ambit) else { return samples }
+        if scenes.contains(.meshSizes) {
+            samples += try MeshSizes(plan: plan, files: files).measure()
+        }
+        if scenes.contains(.idleNode) {
+            samples += try IdleNode(plan: plan, files: files).measure()
         }
         return samples
     }

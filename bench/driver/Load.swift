@@ -7,6 +7,8 @@ struct LoadResult {
         case gigabytes(Double)
         case requests(Double)
         case connections(Double)
+        /// Of several kinds at once, of which none has a price.
+        case mixed
     }
 
     var work: Work
@@ -27,8 +29,10 @@ struct Load {
         case .requests16: try requests(contender, connections: 16)
         case .requests64: try requests(contender, connections: 64)
         case .rate2000: try rate(contender)
+        case .besideBulk: try besideBulk(contender)
         case .connections: try connections(contender)
-        case .memory, .node50: throw BenchFailure("\(metric.rawValue) is no load")
+        case .memory, .node50, .burst, .mesh10, .mesh1000, .mesh100000, .policies1000, .idle250:
+            throw BenchFailure("\(metric.rawValue) is no load")
         }
     }
 
@@ -47,7 +51,7 @@ struct Load {
         return (try? run(curl, on: contender)) != nil
     }
 
-    private func url(_ contender: any Contender, _ path: String = "/") -> String {
+    func url(_ contender: any Contender, _ path: String = "/") -> String {
         "http://" + contender.target(ServerPort.http) + path
     }
 
@@ -147,7 +151,7 @@ struct Load {
         )
     }
 
-    private func rate(_ contender: any Contender) throws -> LoadResult {
+    func rate(_ contender: any Contender) throws -> LoadResult {
         let log = folder.appending(path: "h2load.log")
         try? FileManager.default.removeItem(at: log)
         let connections = 16

@@ -25,6 +25,13 @@ enum Manifest {
         return frame + enrolled.joined() + plain.joined()
     }
 
+    /// A node full of pods in the mesh, each with an identity of its own.
+    static func idleNode(pods: Int) -> String {
+        frame
+            + (0..<pods).map { pod("idle-\($0)", clientNode, .ambit, account: "idle-\($0)") }
+            .joined()
+    }
+
     /// The names of those that are not in the mesh.
     static func fullNodePlainPods(pods: Int) -> [String] { (0..<pods).map { "plain-\($0)" } }
 
@@ -47,7 +54,12 @@ enum Manifest {
 
         """
 
-    private static func pod(_ name: String, _ node: String, _ contender: ContenderName) -> String {
+    private static func pod(
+        _ name: String,
+        _ node: String,
+        _ contender: ContenderName,
+        account: String = "default"
+    ) -> String {
         let isMesh = contender == .ambit || contender == .ambitB
         return """
             ---
@@ -56,6 +68,7 @@ enum Manifest {
             metadata: {name: \(name), namespace: \(isMesh ? "mesh" : "plain")}
             spec:
               nodeName: \(node)
+              serviceAccountName: \(account)
               containers: [{name: wait, command: [sleep, infinity]}]
 
             """

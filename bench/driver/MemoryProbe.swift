@@ -11,21 +11,10 @@ struct MemoryProbe {
     /// Measures a contender that has carried next to nothing so far.
     func measure(_ contender: any Contender) throws -> Sample {
         let idle = try settled(contender.processes)
-        let target = contender.target(ServerPort.http)
-        let client = try Program(
-            contender.client.command([files.relay, "hold", target, "\(Self.connections)"]),
-            name: "hold-\(contender.name.rawValue)",
-            in: files.folder
-        )
-        defer { client.stop() }
-        try Waiting.until("\(contender.name.title) holds connections", within: 60) {
-            guard client.isRunning else {
-                throw BenchFailure("\(contender.name.title): \(client.complaint)")
-            }
-            return client.output.starts(with: Data("held".utf8))
+        var growth = 0.0
+        try holding(Self.connections, contender) {
+            growth = try settled(contender.processes).resident - idle.resident
         }
-        let holding = try settled(contender.processes)
-        let growth = holding.resident - idle.resident
         return Sample(
             round: 1,
             contender: contender.name,
@@ -36,6 +25,24 @@ struct MemoryProbe {
                 .kilobytesPerConnection: growth / Double(Self.connections) / 1024,
             ]
         )
+    }
+
+    /// Runs `body` while connections are open through a contender that had an answer each.
+    func holding(_ count: Int, _ contender: any Contender, _ body: () throws -> Void) throws {
+        let target = contender.target(ServerPort.http)
+        let client = try Program(
+            contender.client.command([files.relay, "hold", target, "\(count)"]),
+            name: "hold-\(contender.name.rawValue)",
+            in: files.folder
+        )
+        defer { client.stop() }
+        try Waiting.until("\(contender.name.title) holds connections", within: 120) {
+            guard client.isRunning else {
+                throw BenchFailure("\(contender.name.title): \(client.complaint)")
+            }
+            return client.output.starts(with: Data("held".utf8))
+        }
+        try body()
     }
 
     /// Memory that no longer changes.

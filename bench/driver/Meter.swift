@@ -12,11 +12,18 @@ struct Meter {
     let hostProcesses: String
 
     /// Measures; again when disturbed, as often as is allowed.
-    func measure(_ contender: any Contender, _ metric: Metric, round: Int) throws -> Sample {
+    ///
+    /// The load is that of the metric, or of another one for a metric that is about what is around.
+    func measure(
+        _ contender: any Contender,
+        _ metric: Metric,
+        round: Int,
+        load other: Metric? = nil
+    ) throws -> Sample {
         var attempts = 0
         while true {
             attempts += 1
-            var sample = try once(contender, metric, round)
+            var sample = try once(contender, metric, other ?? metric, round)
             sample.attempts = attempts
             if !sample.isDisturbed || attempts > Self.repeatsMax { return sample }
         }
@@ -40,10 +47,11 @@ struct Meter {
     private func once(
         _ contender: any Contender,
         _ metric: Metric,
+        _ kind: Metric,
         _ round: Int
     ) throws -> Sample {
         let before = try read(contender)
-        let result = try load.run(metric, on: contender)
+        let result = try load.run(kind, on: contender)
         let after = try read(contender)
         let proxies = after.proxies - before.proxies
         // Bytes that go past the proxies would make every other figure a lie.
@@ -65,6 +73,7 @@ struct Meter {
         case .connections(let count):
             figures[.proxyMicrosecondsPerConnection] = proxies / count * 1e6
             figures[.machineMicrosecondsPerConnection] = machine / count * 1e6
+        case .mixed: break
         }
         if !contender.name.hasProxies {
             for figure in [

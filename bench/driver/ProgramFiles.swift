@@ -43,8 +43,13 @@ struct ProgramFiles {
     /// with.
     ///
     /// What it mounts is seen by that process only. `/dev` has the lab's state, `/proc` the pods'
-    /// namespaces.
-    func nodeScript(_ name: String, running program: String) throws -> String {
+    /// namespaces. With a folder, the node reads the mesh from the file `mesh.json` in it instead
+    /// of the lab's.
+    func nodeScript(
+        _ name: String,
+        running program: String,
+        meshFolder: URL? = nil
+    ) throws -> String {
         let library =
             runtime.isEmpty
             ? ""
@@ -53,12 +58,15 @@ struct ProgramFiles {
             mount --bind \(runtime) \(imageRoot)\(runtime)
 
             """
+        let mesh = meshFolder.map { "mount --bind \($0.path) \(imageRoot)/mnt" } ?? ""
+        let flag = meshFolder == nil ? "" : " --mesh-state=/mnt/mesh.json"
         let mounts = """
             set -e
             \(library)
+            \(mesh)
             for part in proc dev sys; do mount --rbind /$part \(imageRoot)/$part; done
             mount --bind \(program) \(imageRoot)/usr/bin/ambit-node
-            exec chroot \(imageRoot) /usr/bin/ambit-node "$@"
+            exec chroot \(imageRoot) /usr/bin/ambit-node "$@"\(flag)
             """
         let file = folder.appending(path: "\(name).mounts")
         try Data(mounts.utf8).write(to: file)

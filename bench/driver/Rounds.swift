@@ -23,26 +23,27 @@ struct Rounds {
             let probe = MemoryProbe(files: files)
             for contender in stage.contenders where contender.name.hasProxies {
                 samples.append(try probe.measure(contender))
-                samples.last.map(tell)
+                samples.last.map { Self.tell($0, of: plan) }
             }
         }
         for contender in stage.contenders + stage.sameNode { try meter.load.warmUp(contender) }
         for round in 1...plan.rounds {
-            for metric in plan.metrics where metric != .memory && metric != .node50 {
+            for metric in plan.metrics where metric.scene == .contest && metric != .memory {
                 let all = metric == .sameNode ? stage.sameNode : stage.contenders
                 // Nobody is always first, or always after the same other.
                 for index in all.indices {
                     let contender = all[(index + round - 1) % all.count]
                     let sample = try meter.measure(contender, metric, round: round)
                     samples.append(sample)
-                    tell(sample)
+                    Self.tell(sample, of: plan)
                 }
             }
         }
         return samples
     }
 
-    func tell(_ sample: Sample) {
+    /// Says what was measured, as it comes.
+    static func tell(_ sample: Sample, of plan: Plan) {
         let figures = Figure.allCases.compactMap { figure in
             sample[figure].map { "\(ResultTable.number($0)) \(figure.rawValue)" }
         }

@@ -73,10 +73,7 @@ final class Stage {
             testbeds.append(testbed)
             let places = try testbed.places()
             let nodes = try testbed.nodeProcesses()
-            let networks = places.values.map(\.network) + nodes.values.map { "/proc/\($0)/ns/net" }
-            for network in networks {
-                try NetworkSettings.apply(network, congestion: plan.congestion, files.folder)
-            }
+            try testbed.applySettings(congestion: plan.congestion)
             let certificates = try Certificates(in: files)
             func place(_ name: String) throws -> Place {
                 guard let place = places[name] else { throw BenchFailure("no pod \(name)") }

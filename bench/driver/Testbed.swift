@@ -1,3 +1,4 @@
+internal import Bench
 internal import Foundation
 
 /// A pod of a lab: how to get into its network, and its address.
@@ -6,6 +7,9 @@ struct Place {
     let address: String
     /// The path of its network namespace.
     let network: String
+
+    /// The file that tells what its interfaces carried.
+    var devices: String { network.replacing("/ns/net", with: "/net/dev") }
 
     /// The arguments that run a program there.
     func command(_ arguments: [String]) -> [String] {
@@ -30,6 +34,7 @@ final class Testbed {
         struct Pod: Decodable {
             var namespace: String
             var name: String
+            var node: String
             var addresses: [String]
             var processes: [Int32]
         }
@@ -47,6 +52,7 @@ final class Testbed {
         try Data(manifest.utf8).write(to: yaml)
         let up =
             [ambit, "lab", "up", yaml.path, "--name", name, "--node-binary", nodeBinary]
+            + ["--timeout", "300"]
             + ["--node-flag", "worker-threads=2", "--node-flag", "access-log=false"]
         try Program.run(up, name: "lab-up", in: folder)
         let text = try Program.run(
@@ -77,6 +83,28 @@ final class Testbed {
             )
         }
         return places
+    }
+
+    /// The pods as a mesh has them.
+    var meshPods: [MeshCrowd.Pod] {
+        status.pods.map { pod in
+            MeshCrowd.Pod(
+                name: pod.name,
+                namespace: pod.namespace,
+                node: pod.node,
+                addresses: pod.addresses
+            )
+        }
+    }
+
+    /// Sets the kernel settings of every pod's and node's network.
+    func applySettings(congestion: String) throws {
+        let networks =
+            try places().values.map(\.network)
+            + nodeProcesses().values.map { "/proc/\($0)/ns/net" }
+        for network in networks {
+            try NetworkSettings.apply(network, congestion: congestion, folder)
+        }
     }
 
     /// The processes of `ambit-node`, by node.

@@ -3,6 +3,10 @@ package struct Bar: Sendable {
     /// Whom a value is held against.
     package enum Reference: Sendable {
         case contender(ContenderName)
+        /// What the same contender gives of the same figure in another metric.
+        case metric(Metric)
+        /// Another figure of the same metric and contender.
+        case figure(Figure)
         /// The value itself.
         case absolute
     }
@@ -33,6 +37,11 @@ package struct Bar: Sendable {
         let value: Double?
         switch reference {
         case .contender(let other): value = medians.ratio(quantity, contender, to: other)
+        case .metric(let other):
+            let base = Quantity(other, quantity.figure)
+            value = medians.ratio(quantity, to: base, contender)
+        case .figure(let other):
+            value = medians.ratio(quantity, to: Quantity(quantity.metric, other), contender)
         case .absolute: value = medians[quantity, contender]
         }
         guard let value else { return nil }
@@ -40,7 +49,7 @@ package struct Bar: Sendable {
     }
 
     /// All of them, in the order they are told.
-    package static let all: [Bar] = throughput + requests + connections + memory
+    package static let all: [Bar] = throughput + requests + connections + memory + growth
 
     private static let throughput: [Bar] = [Metric.throughput1, .throughput8].flatMap { metric in
         [
@@ -76,5 +85,18 @@ package struct Bar: Sendable {
     private static let memory: [Bar] = [
         Bar(.node50, .nodeMegabytes, .contender(.envoyL4), 1.0 / 40),
         Bar(.memory, .kilobytesPerConnection, .absolute, 4),
+        Bar(.burst, .afterMegabytes, .figure(.idleMegabytes), 1.1),
     ]
+
+    /// What a connection does not touch does not slow it, and nothing is done for idle pods.
+    private static let growth: [Bar] =
+        [Metric.mesh1000, .mesh100000, .policies1000].flatMap { metric in
+            [
+                Bar(metric, .requestsPerSecond, .metric(.mesh10), 0.95),
+                Bar(metric, .connectionsPerSecond, .metric(.mesh10), 0.95),
+            ]
+        } + [
+            Bar(.besideBulk, .p99Microseconds, .metric(.rate2000), 2),
+            Bar(.idle250, .idlePercent, .absolute, 0.5),
+        ]
 }

@@ -14,7 +14,7 @@ package struct Headroom: Sendable {
     package static func all(_ medians: Medians) -> [Headroom] {
         medians.quantities.compactMap { quantity in
             // A fixed rate is a rate that everybody reaches.
-            guard quantity.figure.isGain, quantity.metric != .rate2000,
+            guard quantity.figure.isGain, !quantity.metric.isFixedRate,
                 let direct = medians[quantity, .none]
             else { return nil }
             let others = medians.contenders.filter(\.isMesh).compactMap { name in

@@ -21,7 +21,7 @@ package struct Lead: Sendable {
                 else { return nil }
                 let lead = Lead(quantity: quantity, contender: name, value: value, ours: ours)
                 let isFixedRate =
-                    quantity.metric == .rate2000 && quantity.figure == .requestsPerSecond
+                    quantity.metric.isFixedRate && quantity.figure == .requestsPerSecond
                 return lead.factor > factorMin && !isFixedRate ? lead : nil
             }
         }

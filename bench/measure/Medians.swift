@@ -47,6 +47,17 @@ package struct Medians: Sendable {
         return value / base
     }
 
+    /// One quantity's median over another's, of the same contender.
+    package func ratio(
+        _ quantity: Quantity,
+        to other: Quantity,
+        _ contender: ContenderName
+    ) -> Double? {
+        guard let value = self[quantity, contender], let base = self[other, contender], base > 0
+        else { return nil }
+        return value / base
+    }
+
     /// The middle value, or the mean of the middle two; nil of nothing.
     package static func median(_ values: [Double]) -> Double? {
         guard !values.isEmpty else { return nil }

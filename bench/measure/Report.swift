@@ -65,7 +65,9 @@ package struct Report: Sendable {
             return ratios.isEmpty
                 ? nil : "Ambit / \(other.title): " + ratios.joined(separator: ", ")
         }
-        return parts.isEmpty ? "no ratio: Ambit was not measured" : parts.joined(separator: "; ")
+        let isAlone = medians.contenders.contains(.ambit)
+        guard parts.isEmpty else { return parts.joined(separator: "; ") }
+        return isAlone ? "no ratio: Ambit was measured alone" : "no ratio: Ambit was not measured"
     }
 
     /// The parts that go into the README, by the names of their markers.

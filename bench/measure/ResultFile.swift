@@ -22,6 +22,9 @@ package struct ResultFile: Codable, Sendable {
         package var metric: Metric
         package var figure: Figure
         package var against: ContenderName?
+        /// The metric or the figure held against, when it is the contender's own.
+        package var againstMetric: Metric?
+        package var againstFigure: Figure?
         package var value: Double
         package var limit: Double
         package var isMet: Bool
@@ -79,16 +82,20 @@ package struct ResultFile: Codable, Sendable {
         }
         bars = Bar.all.compactMap { $0.verdict(all) }.map { verdict in
             let bar = verdict.bar
-            var against: ContenderName?
-            if case .contender(let name) = bar.reference { against = name }
-            return BarResult(
+            var result = BarResult(
                 metric: bar.quantity.metric,
                 figure: bar.quantity.figure,
-                against: against,
                 value: verdict.value,
                 limit: bar.limit,
                 isMet: verdict.isMet
             )
+            switch bar.reference {
+            case .contender(let name): result.against = name
+            case .metric(let metric): result.againstMetric = metric
+            case .figure(let figure): result.againstFigure = figure
+            case .absolute: break
+            }
+            return result
         }
     }
 

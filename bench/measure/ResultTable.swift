@@ -36,6 +36,8 @@ package struct ResultTable: Sendable {
             let (against, unit) =
                 switch bar.reference {
                 case .contender(let name): (name.title, "×")
+                case .metric(let metric): (metric.title, "×")
+                case .figure(let figure): (figure.rawValue, "×")
                 case .absolute: ("", "")
                 }
             return [

@@ -32,6 +32,11 @@ package struct Sample: Codable, Sendable {
         self.attempts = attempts
     }
 
+    /// Leaves out latencies: those of one kind of load are not to be mixed with another's.
+    package mutating func forgetLatency() {
+        for figure in [Figure.p50Microseconds, .p99Microseconds] { figures[figure.rawValue] = nil }
+    }
+
     /// The value of a figure, if it was measured.
     package subscript(figure: Figure) -> Double? { figures[figure.rawValue] }
 }

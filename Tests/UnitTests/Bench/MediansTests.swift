@@ -74,6 +74,32 @@ import Testing
         #expect(verdict(4.1)?.value == 4.1)
     }
 
+    @Test func `a contender is held against itself in another metric`() {
+        let bar = Bar(.mesh1000, .requestsPerSecond, .metric(.mesh10), 0.95)
+        func verdict(_ large: Double) -> Bar.Verdict? {
+            bar.verdict(
+                Medians([
+                    Self.sample(.ambit, .mesh10, .requestsPerSecond, 200),
+                    Self.sample(.ambit, .mesh1000, .requestsPerSecond, large),
+                ])
+            )
+        }
+        #expect(verdict(190)?.isMet == true)
+        #expect(verdict(189)?.isMet == false)
+        #expect(verdict(100)?.value == 0.5)
+    }
+
+    @Test func `a contender is held against another figure of its own`() {
+        let bar = Bar(.burst, .afterMegabytes, .figure(.idleMegabytes), 1.1)
+        func isMet(_ after: Double) -> Bool? {
+            let figures: [Figure: Double] = [.idleMegabytes: 20, .afterMegabytes: after]
+            let sample = Sample(round: 1, contender: .ambit, metric: .burst, figures: figures)
+            return bar.verdict(Medians([sample]))?.isMet
+        }
+        #expect(isMet(22) == true)
+        #expect(isMet(22.1) == false)
+    }
+
     @Test func `a bar without its contender has no verdict`() {
         let medians = Medians([Self.sample(.ambit, .throughput1, .gigabitsPerSecond, 14)])
         #expect(Bar.all.allSatisfy { $0.verdict(medians) == nil })

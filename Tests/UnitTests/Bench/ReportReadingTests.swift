@@ -121,4 +121,18 @@ import Testing
     func `half a line is no process`(text: String) {
         #expect(CPUTimes.process(text) == nil)
     }
+
+    @Test func `what interfaces carried is read without the loopback`() throws {
+        let text = """
+            Inter-|   Receive                                                |  Transmit
+             face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets
+                lo: 9999      10    0    0    0     0          0         0    9999      10    0
+              eth0: 1000       5    0    0    0     0          0         0    2000       6    0
+              eth1:   10       1    0    0    0     0          0         0      20       1    0
+            """
+        let bytes = try #require(InterfaceBytes(text))
+        #expect(bytes.received == 1010)
+        #expect(bytes.sent == 2020)
+        #expect(InterfaceBytes("    lo: 1 2 3 4 5 6 7 8 9 10") == nil)
+    }
 }

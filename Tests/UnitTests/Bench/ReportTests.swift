@@ -44,6 +44,36 @@ import Testing
         #expect(lines.contains { $0.contains("0.50×") && $0.contains("≤ 0.60×") })
     }
 
+    @Test func `names what a contender is held against, in words and in JSON`() {
+        var file = Self.file
+        file.samples = [
+            Sample(round: 1, contender: .ambit, metric: .mesh10, figures: [.requestsPerSecond: 4]),
+            Sample(
+                round: 1,
+                contender: .ambit,
+                metric: .mesh100000,
+                figures: [.requestsPerSecond: 3]
+            ),
+        ]
+        let text = Report(file).text()
+        let line = text.split(separator: "\n").first { $0.hasSuffix("FAIL") }
+        #expect(line?.contains("Mesh of 10 workloads, 1 policy  0.75×") == true)
+        #expect(text.hasSuffix("no ratio: Ambit was measured alone\n"))
+        let again = ResultFile(
+            date: file.date,
+            command: file.command,
+            machine: file.machine,
+            congestion: file.congestion,
+            rounds: 1,
+            seconds: 5,
+            versions: [:],
+            outsideMax: 0.03,
+            samples: file.samples
+        )
+        #expect(again.bars.map(\.againstMetric) == [.mesh10])
+        #expect(again.bars.first?.isMet == false)
+    }
+
     @Test func `is the same after it was written and read`() throws {
         let url = FileManager.default.temporaryDirectory
             .appending(path: "ambit-report-\(UInt64.random(in: 0 ... .max)).json")
