@@ -3,7 +3,6 @@ internal import Identity
 internal import JSON
 internal import Mesh
 internal import Reactor
-internal import Synchronization
 internal import Telemetry
 
 /// The node's control thread: reads state and pods, tells the workers, captures, drains.
@@ -563,43 +562,5 @@ final class ManagedPod {
     var isRetryDue: Bool {
         if case .pending = state { return true }
         return false
-    }
-}
-
-/// What the control thread holds of a worker.
-final class WorkerHandle: Sendable {
-    let mailbox: Mailbox<WorkerMessage>
-    private let liveCount = Atomic<Int>(0)
-    private let drained = Atomic<Bool>(false)
-
-    init() throws(SystemError) {
-        mailbox = try Mailbox()
-    }
-
-    /// Connections open on the worker.
-    var live: Int {
-        get { liveCount.load(ordering: .relaxed) }
-        set { liveCount.store(newValue, ordering: .relaxed) }
-    }
-
-    /// Whether the worker has closed its listeners.
-    var isDrained: Bool {
-        get { drained.load(ordering: .relaxed) }
-        set { drained.store(newValue, ordering: .relaxed) }
-    }
-}
-
-/// Hands what comes into a mailbox to a closure on the loop.
-final class MailboxHandler<Message: Sendable>: ReadinessHandler {
-    private let mailbox: Mailbox<Message>
-    private let take: (Message) -> Void
-
-    init(_ mailbox: Mailbox<Message>, take: @escaping (Message) -> Void) {
-        self.mailbox = mailbox
-        self.take = take
-    }
-
-    func ready(_ readiness: Readiness) {
-        for message in mailbox.drain() { take(message) }
     }
 }
