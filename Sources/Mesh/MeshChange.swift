@@ -25,3 +25,34 @@ package struct MeshChange: Sendable, Equatable {
             && removedServices.isEmpty && removedPolicies.isEmpty
     }
 }
+
+extension MeshChange {
+    /// The change that makes the mesh of a snapshot the given one.
+    ///
+    /// Compares everything there is, so for whole states only.
+    package init(from snapshot: Snapshot, to state: MeshState) {
+        workloads = state.workloads.filter { snapshot.workload(uid: $0.uid)?.workload != $0 }
+        services = state.services.filter { snapshot.service(key: $0.key)?.service != $0 }
+        policies = state.policies.filter { snapshot.policy(key: $0.key)?.policy != $0 }
+        removedWorkloads = Self.missing(
+            from: state.workloads.lazy.map(\.uid),
+            of: snapshot.workloads.lazy.map(\.workload.uid)
+        )
+        removedServices = Self.missing(
+            from: state.services.lazy.map(\.key),
+            of: snapshot.services.lazy.map(\.key)
+        )
+        removedPolicies = Self.missing(
+            from: state.policies.lazy.map(\.key),
+            of: snapshot.policies.lazy.map(\.key)
+        )
+    }
+
+    private static func missing(
+        from kept: some Sequence<String>,
+        of keys: some Sequence<String>
+    ) -> [String] {
+        let kept = Set(kept)
+        return keys.filter { !kept.contains($0) }
+    }
+}

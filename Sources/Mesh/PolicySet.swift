@@ -58,6 +58,15 @@ package final class PolicyGroup: Sendable {
 
     static let empty = PolicyGroup([])
 
+    /// All of them, in the order of their keys.
+    var records: [PolicyRecord] {
+        (deny + allow + dryRunDeny + dryRunAllow).sorted { $0.key < $1.key }
+    }
+
+    var isEmpty: Bool {
+        deny.isEmpty && allow.isEmpty && dryRunDeny.isEmpty && dryRunAllow.isEmpty
+    }
+
     func hasSameRecords(as other: PolicyGroup) -> Bool {
         let isSame = { (one: PolicyRecord, two: PolicyRecord) in
             one === two || one.policy == two.policy
@@ -89,76 +98,5 @@ package final class PolicySet: Sendable {
     func hasSameRecords(as other: PolicySet) -> Bool {
         unknown == other.unknown
             && groups.elementsEqual(other.groups) { $0 === $1 || $0.hasSameRecords(as: $1) }
-    }
-}
-
-/// Finds the policies of each workload while a snapshot is built.
-struct PolicyIndex {
-    struct SetKey: Hashable, Sendable {
-        let namespace: String
-        let named: [String]
-    }
-
-    let records: [PolicyRecord]
-    private let byKey: [String: PolicyRecord]
-    private let global: PolicyGroup
-    private let byNamespace: [String: PolicyGroup]
-    private let formerSets: [SetKey: PolicySet]
-    private(set) var sets: [SetKey: PolicySet] = [:]
-
-    /// Indexes `policies`, taking over the records and sets of before that did not change.
-    init(
-        _ policies: [Policy],
-        previous: [PolicyRecord],
-        previousSets: [SetKey: PolicySet]
-    ) {
-        formerSets = previousSets
-        let former = Dictionary(previous.map { ($0.key, $0) }) { _, last in last }
-        let records = policies.map { policy in
-            if let record = former[policy.key], record.policy == policy { return record }
-            return PolicyRecord(policy)
-        }
-        self.records = records
-        byKey = Dictionary(records.map { ($0.key, $0) }) { _, last in last }
-        global = PolicyGroup(records.filter { $0.policy.scope == .global })
-        byNamespace = Dictionary(
-            grouping: records.filter { $0.policy.scope == .namespace },
-            by: \.policy.namespace
-        ).mapValues { PolicyGroup($0) }
-    }
-
-    /// The policies of a workload; the object of before where it says the same.
-    mutating func set(for workload: Workload) -> PolicySet {
-        let key = SetKey(namespace: workload.namespace, named: workload.authorizationPolicies)
-        if let known = sets[key] { return known }
-        var set = makeSet(key)
-        if let former = formerSets[key], former.hasSameRecords(as: set) { set = former }
-        sets[key] = set
-        return set
-    }
-
-    private func makeSet(_ key: SetKey) -> PolicySet {
-        var named: [PolicyRecord] = []
-        var unknown: [String] = []
-        for name in key.named {
-            guard let record = byKey[name] else {
-                unknown.append(name)
-                continue
-            }
-            let isCovered =
-                switch record.policy.scope {
-                case .global: true
-                case .namespace: record.policy.namespace == key.namespace
-                case .workloadSelector: false
-                }
-            if !isCovered, !named.contains(where: { $0 === record }) { named.append(record) }
-        }
-        return PolicySet(
-            groups: [
-                global, byNamespace[key.namespace] ?? .empty,
-                named.isEmpty ? .empty : PolicyGroup(named),
-            ],
-            unknown: unknown
-        )
     }
 }

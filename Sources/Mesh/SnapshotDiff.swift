@@ -1,7 +1,6 @@
 /// What differs between two snapshots, as far as open connections and pooled tunnels care.
 ///
-/// Costs one pass over the workloads of both; records taken over unchanged cost one comparison of
-/// references each.
+/// Costs as much as the change that made the later one.
 package struct SnapshotDiff: Sendable {
     /// Uids that exist no more.
     package private(set) var departed: Set<String> = []
@@ -13,34 +12,66 @@ package struct SnapshotDiff: Sendable {
     ///
     /// Tunnels to them must not be used again.
     package private(set) var vacated: Set<NetworkAddress> = []
+    /// Addresses that a workload has now and had not before, on whatever network.
+    package private(set) var claimed: Set<IPAddress> = []
     /// Whether any policy was added, removed or changed.
     package let policiesChanged: Bool
     /// Whether any service or the endpoints of one changed.
     package let servicesChanged: Bool
+    /// The records of the earlier snapshot that the later one does not have.
+    package private(set) var retiredWorkloads: [WorkloadRecord] = []
+    /// The services' records of the earlier snapshot that the later one does not have.
+    package let retiredServices: [ServiceRecord]
+    /// The records that the later snapshot has and the earlier one had not.
+    package private(set) var newWorkloads: [WorkloadRecord] = []
 
-    /// Compares two snapshots.
-    package init(from old: Snapshot, to new: Snapshot) {
-        policiesChanged = !old.policies.elementsEqual(new.policies, by: Self.isSamePolicy)
-        servicesChanged = !old.services.elementsEqual(new.services, by: Self.isSameService)
-        for before in old.workloads {
-            let uid = before.workload.uid
-            guard let after = new.workload(uid: uid) else {
-                departed.insert(uid)
-                noteVacated(before, from: old, to: new)
-                continue
-            }
-            guard after !== before else { continue }
-            if after.workload != before.workload
-                || !after.policies.hasSameRecords(as: before.policies)
-            {
-                changed.insert(uid)
-            }
-            noteVacated(before, from: old, to: new)
+    /// Looks at the workloads that were touched between two snapshots, each once.
+    init(
+        from old: Snapshot,
+        to new: Snapshot,
+        workloads: [(old: WorkloadRecord?, new: WorkloadRecord?)],
+        retiredServices: [ServiceRecord],
+        servicesChanged: Bool,
+        policiesChanged: Bool
+    ) {
+        self.retiredServices = retiredServices
+        self.servicesChanged = servicesChanged
+        self.policiesChanged = policiesChanged
+        for (before, after) in workloads {
+            note(before, after)
+            if let before { noteVacated(before, from: old, to: new) }
+            if let after { noteTaken(by: after, from: old, to: new) }
         }
-        for after in new.workloads {
-            let before = old.workload(uid: after.workload.uid)
-            if before == nil { arrived.insert(after.workload.uid) }
-            if before !== after { noteTaken(by: after, from: old, to: new) }
+    }
+
+    /// Whether a connection to the workload with this uid has to be looked at again.
+    ///
+    /// `address` is the one it was made to, which may be somebody else's now.
+    package func concerns(uid: String, at address: IPAddress) -> Bool {
+        changed.contains(uid) || departed.contains(uid) || claimed.contains(address)
+    }
+
+    /// Whether there can be connections that have to be looked at again.
+    package var concernsAnybody: Bool {
+        !changed.isEmpty || !departed.isEmpty || !claimed.isEmpty
+    }
+
+    private mutating func note(_ before: WorkloadRecord?, _ after: WorkloadRecord?) {
+        if let before { retiredWorkloads.append(before) }
+        if let after { newWorkloads.append(after) }
+        for address in after?.workload.addresses ?? []
+        where before?.workload.addresses.contains(address) != true {
+            claimed.insert(address)
+        }
+        switch (before, after) {
+        case (let before?, let after?):
+            let isSame =
+                after.workload == before.workload
+                && after.policies.hasSameRecords(as: before.policies)
+            if !isSame { changed.insert(before.workload.uid) }
+        case (let before?, nil): departed.insert(before.workload.uid)
+        case (nil, let after?): arrived.insert(after.workload.uid)
+        case (nil, nil): break
         }
     }
 
@@ -75,17 +106,5 @@ package struct SnapshotDiff: Sendable {
                 vacated.insert(NetworkAddress(network: network, address: address))
             }
         }
-    }
-
-    private static func isSamePolicy(_ old: PolicyRecord, _ new: PolicyRecord) -> Bool {
-        old === new || old.policy == new.policy
-    }
-
-    private static func isSameService(_ old: ServiceRecord, _ new: ServiceRecord) -> Bool {
-        old === new
-            || (old.service == new.service
-                && old.endpoints.elementsEqual(new.endpoints) {
-                    $0.ports == $1.ports && $0.workload.workload == $1.workload.workload
-                })
     }
 }

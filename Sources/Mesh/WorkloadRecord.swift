@@ -43,10 +43,6 @@ package struct Endpoint: Sendable {
     package let workload: WorkloadRecord
     /// Where the service's ports lead at this workload.
     package let ports: [ServicePort]
-
-    func isSame(as other: Endpoint) -> Bool {
-        workload === other.workload && ports == other.ports
-    }
 }
 
 /// One service of a snapshot with its endpoints.
@@ -56,23 +52,46 @@ package final class ServiceRecord: Sendable {
     package let service: Service
     /// The service's key `ns/hostname`.
     package let key: String
-    /// All members, healthy or not, in the order of the state.
-    package let endpoints: [Endpoint]
+    /// All members, healthy or not, in the order of their uids.
+    package let endpoints: EndpointList
     /// The extra identities its endpoints may present; those that are no SPIFFE id are left out.
     package let subjectIdentities: [SPIFFEID]
     /// Every port it can be dialled on, as it or an endpoint says.
     package let servicePorts: Set<UInt16>
 
-    init(_ service: Service, endpoints: [Endpoint]) {
-        self.service = service
-        self.key = service.key
+    /// Its hostname in lower case.
+    let hostname: String
+    /// Whether it is a service, not the holder of members that came before theirs.
+    let isKnown: Bool
+
+    /// Makes a record; `former` is the service's record before, whose parts are taken over.
+    ///
+    /// Without a service it only holds the members.
+    init(_ service: Service?, key: String, endpoints: EndpointList, former: ServiceRecord?) {
+        self.key = former?.key ?? key
         self.endpoints = endpoints
-        self.subjectIdentities = service.subjectAltNames.compactMap { SPIFFEID(uri: $0) }
-        var ports = Set(service.ports.map(\.servicePort))
-        for endpoint in endpoints {
-            for port in endpoint.ports { ports.insert(port.servicePort) }
+        isKnown = service != nil
+        guard let service else {
+            self.service = Service(name: "", namespace: "", hostname: "")
+            subjectIdentities = []
+            hostname = ""
+            servicePorts = []
+            return
         }
-        self.servicePorts = ports
+        if let former, former.isKnown, former.service == service {
+            self.service = former.service
+            hostname = former.hostname
+            subjectIdentities = former.subjectIdentities
+            if former.endpoints.portUses.keys == endpoints.portUses.keys {
+                servicePorts = former.servicePorts
+                return
+            }
+        } else {
+            self.service = service
+            hostname = service.hostname.lowercased()
+            subjectIdentities = service.subjectAltNames.compactMap { SPIFFEID(uri: $0) }
+        }
+        servicePorts = Set(service.ports.map(\.servicePort)).union(endpoints.portUses.keys)
     }
 
     /// Whether a client of `namespace` may see it.

@@ -65,10 +65,8 @@ extension AdminDump {
     }
 
     private static func endpoints(_ record: ServiceRecord) -> JSON {
-        var seen: Set<String> = []
-        let sorted = record.endpoints.sorted { $0.workload.workload.uid < $1.workload.workload.uid }
-        return .object(
-            sorted.filter { seen.insert($0.workload.workload.uid).inserted }.map { endpoint in
+        .object(
+            record.endpoints.map { endpoint in
                 let workload = endpoint.workload.workload
                 return (
                     workload.uid,

@@ -5,7 +5,7 @@ extension Control {
     func take(_ message: NodeFeed.Message) {
         switch message {
         case .mesh(let state): adopt(state)
-        case .change(let change): adopt(change)
+        case .change(let change): mesh.change(change)
         case .pods(let pods): takeList(pods)
         case .add(let pod, let answer): add(pod, answer)
         case .remove(let uid, let answer): remove(uid: uid, answer)

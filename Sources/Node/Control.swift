@@ -21,8 +21,7 @@ final class Control: TimerHandler {
     let telemetry: NodeTelemetry
     let store: CertificateStore
     let workers: [WorkerHandle]
-    private(set) var snapshot = Snapshot.empty
-    private(set) var hasState = false
+    private(set) lazy var mesh = HeldMesh(loop: loop) { [unowned self] in publish($0, $1) }
     private(set) var hasPods = false
     private(set) var isDraining = false
     private(set) var managed: [String: ManagedPod] = [:]
@@ -135,40 +134,35 @@ final class Control: TimerHandler {
         }
     }
 
-    /// Applies what changed to the state held.
-    func adopt(_ change: MeshChange) {
-        var state = MeshState()
-        state.workloads = snapshot.workloads.map(\.workload)
-        state.services = snapshot.services.map(\.service)
-        state.policies = snapshot.policies.map(\.policy)
-        state.apply(change)
-        adopt(state)
-    }
-
     /// Takes a whole state in place of the one held.
     func adopt(_ state: MeshState) {
-        let next = Snapshot(
-            version: snapshot.version + 1,
-            workloads: state.workloads,
-            services: state.services,
-            policies: state.policies,
-            previous: snapshot
-        )
-        let diff = SnapshotDiff(from: snapshot, to: next)
-        snapshot = next
-        hasState = true
-        for worker in workers { worker.mailbox.send(.snapshot(next, diff)) }
-        telemetry.metrics.expire(live: next)
-        wantCertificates()
+        mesh.replace(with: state)
         telemetry.log.info(
             .mesh,
             "mesh state accepted",
             [
-                "version": LogValue(next.version), "workloads": LogValue(next.workloads.count),
-                "services": LogValue(next.services.count),
-                "policies": LogValue(next.policies.count),
+                "version": LogValue(snapshot.version),
+                "workloads": LogValue(snapshot.workloadCount),
+                "services": LogValue(snapshot.serviceCount),
+                "policies": LogValue(snapshot.policyCount),
             ]
         )
+    }
+
+    private func publish(_ next: Snapshot, _ diff: SnapshotDiff) {
+        for worker in workers { worker.mailbox.send(.snapshot(next, diff)) }
+        if concernsPods(diff) { wantCertificates() }
+    }
+
+    /// Whether a workload of the change is a pod of this node, by its name.
+    private func concernsPods(_ diff: SnapshotDiff) -> Bool {
+        guard !managed.isEmpty else { return false }
+        let names = Set(managed.values.lazy.map { PodKey($0.local) })
+        return [diff.retiredWorkloads, diff.newWorkloads].joined().contains { record in
+            names.contains(
+                PodKey(namespace: record.workload.namespace, name: record.workload.name)
+            )
+        }
     }
 
     /// Certificates are kept for the pods of this node, nobody else's.
@@ -435,6 +429,9 @@ final class Control: TimerHandler {
         _ = loop.schedule(afterMilliseconds: Control.tickMilliseconds, self)
     }
 
+    /// The mesh as it was accepted last.
+    var snapshot: Snapshot { mesh.snapshot }
+
     /// Connections open on all workers.
     var liveConnections: Int { workers.reduce(0) { $0 + $1.live } }
 
@@ -493,7 +490,7 @@ final class Control: TimerHandler {
     var pendingPods: [String] {
         var reasons: [String] = []
         if isDraining { reasons.append("draining") }
-        if !hasState { reasons.append("mesh state") }
+        if !mesh.isKnown { reasons.append("mesh state") }
         if feed != nil || !configuration.podsPath.isEmpty, !hasPods {
             reasons.append("list of pods")
         }

@@ -157,7 +157,7 @@ final class InboundTunnel: TunnelOwner, LiveConnection {
     func involves(podUID: String) -> Bool { pod.local.uid == podUID }
 
     func recheck(_ diff: SnapshotDiff) {
-        for stream in Array(streams.values) { stream.recheck() }
+        for stream in Array(streams.values) { stream.recheck(diff) }
     }
 
     func abort(_ reason: String) {
@@ -353,8 +353,10 @@ final class Inbound: RelayObserver, TunnelStreamOwner {
 
     var summary: ConnectionDescription { record.summary }
 
-    func recheck() {
-        guard !isOver, let flow, let uid = record.destination?.workload.uid else { return }
+    func recheck(_ diff: SnapshotDiff) {
+        guard !isOver, let flow, let uid = record.destination?.workload.uid,
+            diff.concerns(uid: uid, at: flow.destination.ip)
+        else { return }
         switch Authorization.recheck(flow, to: uid, in: worker.snapshot) {
         case .permitted: return
         case .denied(let denial):

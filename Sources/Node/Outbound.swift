@@ -351,7 +351,7 @@ final class Outbound: LiveConnection, TunnelWaiter, TunnelStreamOwner, RelayObse
         if let choice, diff.departed.contains(choice.workload.workload.uid), choice.viaHBONE {
             return abort("the workload \(choice.workload.workload.name) is gone")
         }
-        if let reason = local?.recheck() { abort(reason) }
+        if let reason = local?.recheck(diff) { abort(reason) }
     }
 
     func abort(_ reason: String) {

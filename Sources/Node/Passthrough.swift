@@ -135,7 +135,9 @@ final class Passthrough: LiveConnection, RelayObserver {
     func involves(podUID: String) -> Bool { pod.local.uid == podUID }
 
     func recheck(_ diff: SnapshotDiff) {
-        guard !isProbe, let flow, let uid = record.destination?.workload.uid else { return }
+        guard !isProbe, let flow, let uid = record.destination?.workload.uid,
+            diff.concerns(uid: uid, at: flow.destination.ip)
+        else { return }
         switch Authorization.recheck(flow, to: uid, in: worker.snapshot) {
         case .permitted: return
         case .denied(let denial):

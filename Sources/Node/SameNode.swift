@@ -109,8 +109,10 @@ final class SameNode {
     }
 
     /// Asks again with today's policies; the reason when they deny it now.
-    func recheck() -> String? {
-        guard isOpen else { return nil }
+    func recheck(_ diff: SnapshotDiff) -> String? {
+        guard isOpen, diff.concerns(uid: destinationUID, at: flow.destination.ip) else {
+            return nil
+        }
         switch Authorization.recheck(flow, to: destinationUID, in: worker.snapshot) {
         case .permitted: return nil
         case .denied(let denial):

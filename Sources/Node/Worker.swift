@@ -72,7 +72,8 @@ final class Worker: ReadinessHandler, TunnelDialing {
     private var nameQueries = 0
     private var live: [ObjectIdentifier: any LiveConnection] = [:]
     private var waiting: [Waiting] = []
-    // Made once for each record of the snapshot, which holds the records.
+    // Made once for each record of the snapshot, which holds the records; forgotten with them, so
+    // there are at most as many as workloads that this thread met.
     private var labels: [ObjectIdentifier: WorkloadLabels] = [:]
     private var baggage: [ObjectIdentifier: String] = [:]
     private var poolStorage: TunnelPool?
@@ -173,9 +174,11 @@ final class Worker: ReadinessHandler, TunnelDialing {
 
     private func apply(_ snapshot: Snapshot, _ diff: SnapshotDiff) {
         self.snapshot = snapshot
-        router.adopt(snapshot)
-        labels.removeAll()
-        baggage.removeAll()
+        router.adopt(snapshot, diff)
+        for record in diff.retiredWorkloads {
+            labels[ObjectIdentifier(record)] = nil
+            baggage[ObjectIdentifier(record)] = nil
+        }
         if !diff.vacated.isEmpty {
             let network = settings.network
             pool.close(reason: "the workload left its address") { key in
@@ -186,6 +189,8 @@ final class Worker: ReadinessHandler, TunnelDialing {
         let tried = waiting
         waiting.removeAll()
         for one in tried { one.retry() }
+        // Connections to workloads that the change does not concern stay as they were decided.
+        guard diff.concernsAnybody else { return }
         for connection in Array(live.values) { connection.recheck(diff) }
     }
 
@@ -257,7 +262,7 @@ final class Worker: ReadinessHandler, TunnelDialing {
         guard let record else { return .unknown }
         if let known = labels[ObjectIdentifier(record)] { return known }
         let made = WorkloadLabels(record.workload)
-        labels[ObjectIdentifier(record)] = made
+        if isCurrent(record) { labels[ObjectIdentifier(record)] = made }
         return made
     }
 
@@ -265,8 +270,13 @@ final class Worker: ReadinessHandler, TunnelDialing {
     func baggage(of record: WorkloadRecord) -> String {
         if let known = baggage[ObjectIdentifier(record)] { return known }
         let made = Baggage(record.workload).description
-        baggage[ObjectIdentifier(record)] = made
+        if isCurrent(record) { baggage[ObjectIdentifier(record)] = made }
         return made
+    }
+
+    /// Whether the snapshot holds the record, so that its identifier is nobody else's.
+    private func isCurrent(_ record: WorkloadRecord) -> Bool {
+        snapshot.workload(uid: record.workload.uid) === record
     }
 
     /// Whether one more name query may be forwarded; counts it when it may.

@@ -89,7 +89,7 @@ struct Offer: Sendable {
         var refusal = Refusal.Reason.noHealthyEndpoint
         let balancing = service.service.loadBalancing
         let families = service.service.ipFamilies
-        for endpoint in service.endpoints {
+        for endpoint in service.endpoints.runs.joined() {
             let record = endpoint.workload
             guard record.isUsable(under: balancing.healthPolicy),
                 excluded.isEmpty || !excluded.contains(record.workload.uid)

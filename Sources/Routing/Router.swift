@@ -13,30 +13,34 @@ package struct Router {
     private static let localitiesMax = 64
 
     package private(set) var snapshot: Snapshot
-    private var remembered: [OfferKey: Offer] = [:]
+    private var remembered: [ObjectIdentifier: ServiceOffers] = [:]
     /// Localities by number, which hashes faster than their names.
     private var localities: [SourceLocality: Int] = [:]
     /// The locality of each source seen in this state; the record keeps its identifier its own.
     private var sources: [ObjectIdentifier: (record: WorkloadRecord, locality: Int)] = [:]
 
     private struct OfferKey: Hashable {
-        let service: ObjectIdentifier
         let port: UInt16
         let locality: Int
+    }
+
+    /// What one service offers; holds the record, so that its identifier stays its own.
+    private struct ServiceOffers {
+        let service: ServiceRecord
+        var offers: [OfferKey: Offer] = [:]
     }
 
     /// Makes a router over one state.
     package init(snapshot: Snapshot) { self.snapshot = snapshot }
 
-    /// Goes on with a newer state, forgetting what it changed.
-    package mutating func adopt(_ snapshot: Snapshot) {
+    /// Goes on with the next state, forgetting what it changed: `diff` is from the one before.
+    package mutating func adopt(_ snapshot: Snapshot, _ diff: SnapshotDiff) {
         self.snapshot = snapshot
-        sources.removeAll(keepingCapacity: true)
-        remembered = remembered.filter { _, offer in
-            snapshot.service(key: offer.service.key) === offer.service
-        }
+        for record in diff.retiredWorkloads { sources[ObjectIdentifier(record)] = nil }
+        for record in diff.retiredServices { remembered[ObjectIdentifier(record)] = nil }
         if localities.count > Self.localitiesMax {
             localities.removeAll()
+            sources.removeAll()
             remembered.removeAll()
         }
     }
@@ -148,15 +152,12 @@ package struct Router {
             let locality = SourceLocality(source.workload)
             return Offer(of: service, to: locality, port: port, excluding: excluded)
         }
-        let key = OfferKey(
-            service: ObjectIdentifier(service),
-            port: port,
-            locality: localityNumber(of: source)
-        )
-        if let known = remembered[key] { return known }
+        let key = OfferKey(port: port, locality: localityNumber(of: source))
+        if let known = remembered[ObjectIdentifier(service)]?.offers[key] { return known }
         let locality = SourceLocality(source.workload)
         let offer = Offer(of: service, to: locality, port: port, excluding: [])
-        remembered[key] = offer
+        remembered[ObjectIdentifier(service), default: ServiceOffers(service: service)]
+            .offers[key] = offer
         return offer
     }
 

@@ -73,18 +73,17 @@ final class SeriesTable: Sendable {
 
     /// Drops the series whose workloads or service have left the mesh, after the grace.
     ///
-    /// A series with a live connection stays, and so does one a connection just asked for.
+    /// A series with a live connection stays, and so does one a connection just asked for. Costs
+    /// what the series do and the namespaces they are of, whatever else is in the mesh.
     func expire(live snapshot: Snapshot, seconds: UInt64) {
-        var workloads = Set(snapshot.workloads.map { WorkloadLabels($0.workload) })
-        workloads.insert(.unknown)
-        let services = Set(snapshot.services.map { ServiceLabels($0.service) })
+        var live = LiveLabels(snapshot)
         state.withLock { state in
             var expired: [ConnectionLabels] = []
             for index in state.entries.indices {
                 let labels = state.entries.keys[index]
                 let isLive =
-                    workloads.contains(labels.source) && workloads.contains(labels.destination)
-                    && labels.destinationService.map(services.contains) ?? true
+                    live.has(labels.source) && live.has(labels.destination)
+                    && labels.destinationService.map { live.has($0) } ?? true
                 if isLive {
                     state.entries.values[index].departed = nil
                 } else if isExpired(&state.entries.values[index], seconds: seconds) {
@@ -102,5 +101,29 @@ final class SeriesTable: Sendable {
         guard counts.opened <= counts.closed else { return false }
         let since = max(departed, entry.lastUsed)
         return seconds >= since && seconds - since >= graceSeconds
+    }
+}
+
+/// Which labels stand for something in a snapshot; reads a namespace when it is first asked of.
+private struct LiveLabels {
+    private let snapshot: Snapshot
+    private var workloads: [String: Set<WorkloadLabels>] = [:]
+
+    init(_ snapshot: Snapshot) {
+        self.snapshot = snapshot
+    }
+
+    mutating func has(_ labels: WorkloadLabels) -> Bool {
+        if labels == .unknown { return true }
+        if let known = workloads[labels.namespace] { return known.contains(labels) }
+        let records = snapshot.workloads(namespace: labels.namespace)
+        let all = Set(records.lazy.map { WorkloadLabels($0.workload) })
+        workloads[labels.namespace] = all
+        return all.contains(labels)
+    }
+
+    func has(_ labels: ServiceLabels) -> Bool {
+        let key = labels.namespace + "/" + labels.hostname
+        return snapshot.service(key: key).map { ServiceLabels($0.service) == labels } ?? false
     }
 }

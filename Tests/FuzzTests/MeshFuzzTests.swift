@@ -52,7 +52,10 @@ import Testing
                 try #require(snapshot.workload(uid: record.workload.uid) === record)
                 try #require(SPIFFEID(uri: record.identity.description) == record.identity)
             }
-            _ = SnapshotDiff(from: .empty, to: snapshot)
+            let change = MeshChange(from: .empty, to: state)
+            let (later, diff) = Snapshot.empty.applying(change, version: 2)
+            try #require(diff.arrived.count == snapshot.workloadCount)
+            try #require(MeshChange(from: later, to: state).isEmpty)
         }
     }
 

@@ -36,13 +36,10 @@ package struct ClusterResolver: Sendable {
 
     /// Takes over new objects; targets are by full lower-case name, such as `_http._tcp.web.…`.
     package mutating func update(_ state: MeshState, targets: [String: ServiceTarget]) {
-        snapshot = Snapshot(
-            version: snapshot.version + 1,
-            workloads: state.workloads,
-            services: state.services,
-            policies: [],
-            previous: snapshot
-        )
+        var state = state
+        state.policies = []
+        let change = MeshChange(from: snapshot, to: state)
+        snapshot = snapshot.applying(change, version: snapshot.version + 1).snapshot
         self.targets = targets
     }
 

@@ -402,12 +402,13 @@ private func ask(
 @Suite struct `An open connection` {
     private func snapshots(
         _ edit: (inout SampleMesh) throws -> Void
-    ) throws -> (old: Snapshot, new: Snapshot) {
+    ) throws -> (diff: SnapshotDiff, new: Snapshot) {
         var mesh = SampleMesh()
         try mesh.pod("web", at: "10.1.0.5")
         let old = mesh.snapshot()
         try edit(&mesh)
-        return (old, mesh.snapshot(version: 2, previous: old))
+        let (new, diff) = mesh.snapshot(after: old)
+        return (diff, new)
     }
 
     private let uid = "c//Pod/shop/web"
@@ -427,11 +428,11 @@ private func ask(
     }
 
     @Test func `is denied by a policy that newly selects its workload`() throws {
-        let (old, new) = try snapshots { mesh in
+        let (diff, new) = try snapshots { mesh in
             mesh.policies = [policy("p", .deny, [everyone], scope: .workloadSelector)]
             mesh.workloads[0].authorizationPolicies = ["shop/p"]
         }
-        #expect(SnapshotDiff(from: old, to: new).changed == [uid])
+        #expect(diff.changed == [uid])
         #expect(try recheck(flow(), to: uid, in: new) != .permitted)
     }
 

@@ -47,14 +47,22 @@ struct SampleMesh {
         services.append(service)
     }
 
-    func snapshot(version: UInt64 = 1, previous: Snapshot? = nil) -> Snapshot {
+    var state: MeshState {
+        MeshState(workloads: workloads, services: services, policies: policies)
+    }
+
+    func snapshot(version: UInt64 = 1) -> Snapshot {
         Snapshot(
             version: version,
             workloads: workloads,
             services: services,
-            policies: policies,
-            previous: previous
+            policies: policies
         )
+    }
+
+    /// The snapshot after another one, and how it differs.
+    func snapshot(after old: Snapshot) -> (snapshot: Snapshot, diff: SnapshotDiff) {
+        old.applying(MeshChange(from: old, to: state), version: old.version + 1)
     }
 }
 

@@ -26,6 +26,12 @@ struct RoutingBench {
         source = snapshot.workload(namespace: "shop", name: name)
     }
 
+    /// Goes on with the next state.
+    mutating func adopt(_ mesh: SampleMesh) {
+        let (snapshot, diff) = mesh.snapshot(after: router.snapshot)
+        router.adopt(snapshot, diff)
+    }
+
     mutating func route(_ destination: String) throws -> Route {
         let address = try #require(SocketAddress(destination))
         let loads = loads
