@@ -190,7 +190,12 @@ let package = Package(
                 "Mesh", "Netlink", "Reactor", "TLS",
             ]
         ),
-        program("ambit", ["Lab", arguments]),
+        // What a person's terminal shows and does: install, check, list, explain.
+        module(
+            "Terminal",
+            ["Authorization", "JSON", "Kubernetes", "Mesh", "Routing", http, nioHTTP] + nio
+        ),
+        program("ambit", ["JSON", "Kubernetes", "Lab", "Mesh", "Terminal", arguments]),
 
         // The benchmark.
         module("Bench", at: "bench/measure", []),
@@ -223,7 +228,7 @@ let package = Package(
             [
                 "APIServerDouble", "Agent", "AmbientProtocol", "Authorization", "CNI", "Capture",
                 "Controller", "Discovery", "Identity", "JSON", "Kubernetes", "Mesh", "Netlink",
-                "Node", "Reactor", "TLS", "Telemetry", http,
+                "Node", "Reactor", "TLS", "Telemetry", "Terminal", http,
             ] + grpc + nio + certificates
         ),
         tests("SimTests", ["HTTP"]),

@@ -23,6 +23,15 @@ enum AdminDump {
         ]
     }
 
+    /// The state of the mesh as a mesh state file has it, so that it can be read back.
+    static func meshState(_ snapshot: Snapshot) -> JSON {
+        MeshState(
+            workloads: snapshot.workloads.map(\.workload),
+            services: snapshot.services.map(\.service),
+            policies: snapshot.policies.map(\.policy)
+        ).json
+    }
+
     /// What was built.
     static func build(of backend: any AdminBackend) -> JSON {
         .object(backend.build.map { ($0.name, .string($0.value)) })

@@ -85,6 +85,15 @@ struct AdminRoutes {
                 serve: dump
             ),
             Route(
+                path: "/mesh_state",
+                surfaces: [.admin],
+                methods: reads,
+                help: "workloads, services and policies as a mesh state file has them, as JSON",
+                serve: { backend, _, done in
+                    done(json(AdminDump.meshState(backend.snapshot)))
+                }
+            ),
+            Route(
                 path: "/connections",
                 surfaces: [.admin],
                 methods: reads,

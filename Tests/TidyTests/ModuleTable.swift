@@ -51,7 +51,11 @@ enum ModuleTable {
         "ambit-node": ["Agent", "Node", "Telemetry", "Reactor"],
         "ambit-controller": ["ArgumentParser", "Controller"],
         "ambit-cni": ["CNI"],
-        "ambit": ["ArgumentParser", "Lab"],
+        "Terminal": [
+            "AsyncHTTPClient", "Authorization", "JSON", "Kubernetes", "Mesh", "NIOCore", "NIOHTTP1",
+            "NIOPosix", "NIOSSL", "Routing",
+        ],
+        "ambit": ["ArgumentParser", "JSON", "Kubernetes", "Lab", "Mesh", "Terminal"],
 
         "APIServerDouble": [
             "JSON", "Kubernetes", "NIOCore", "NIOHTTP1", "NIOPosix", "NIOSSL",
@@ -76,7 +80,7 @@ enum ModuleTable {
 
     /// The modules that may import Foundation, sparingly.
     static let foundation: Set<String> = [
-        "Kubernetes", "Controller", "Discovery", "Agent", "Lab", "ambit", "Bench", "ambit-bench",
+        "Kubernetes", "Controller", "Discovery", "Agent", "Lab", "Terminal", "ambit", "Bench", "ambit-bench",
     ]
 
     /// The modules that may call the C library themselves.

@@ -63,6 +63,21 @@ class Layer:
         return buffer.getvalue()
 
 
+    def unpack(self, root):
+        for path in sorted(self.entries):
+            kind, value, mode = self.entries[path]
+            place = os.path.join(root, path)
+            if kind == "directory":
+                os.makedirs(place, exist_ok=True)
+            elif kind == "link":
+                os.symlink(value, place)
+            else:
+                with open(place, "wb") as file:
+                    file.write(value)
+            if kind != "link":
+                os.chmod(place, mode)
+
+
 def add(archive, path, kind, value, mode):
     entry = tarfile.TarInfo(path)
     entry.mode, entry.mtime = mode, EPOCH
@@ -157,15 +172,16 @@ def base_layer(debian, programs, others):
         fail("the package ca-certificates has no roots")
     layer.file("etc/ssl/certs/ca-certificates.crt", b"".join(map(read, roots)))
     layer.file("etc/nsswitch.conf", b"passwd: files\ngroup: files\nhosts: files dns\n")
-    layer.file("etc/passwd", b"root:x:0:0:root:/:/sbin/nologin\nambit:x:65532:65532::/:/sbin/nologin\n")
+    users = "root:x:0:0:root:/:/sbin/nologin\nambit:x:65532:65532::/:/sbin/nologin\n"
+    layer.file("etc/passwd", users.encode())
     layer.file("etc/group", b"root:x:0:\nambit:x:65532:\n")
     layer.file("etc/os-release", read(os.path.join(debian, "usr/lib/os-release")))
-    for name in ["proc", "sys", "dev", "run", "tmp", "etc/cni/net.d", "opt/cni/bin", "host/proc/sys/net"]:
+    # Where a container's mounts go.
+    mounts = ["etc/cni/net.d", "opt/cni/bin", "host/proc/sys/net", "var/lib/ambit"]
+    for name in ["proc", "sys", "dev", "run", "tmp"] + mounts:
         layer.directory(name)
     layer.entries["tmp"] = ("directory", None, 0o1777)
-    layer.directory("var")
     layer.link("var/run", "/run")
-    layer.directory("var/lib/ambit")
     add_notices(layer, debian)
     return layer
 
@@ -209,12 +225,14 @@ def main():
     for name in ["debian", "programs", "architecture", "tag", "version", "output"]:
         parser.add_argument("--" + name, required=True)
     parser.add_argument("--libraries", action="append", default=[])
+    parser.add_argument("--root")
     options = parser.parse_args()
     if options.architecture not in ARCHITECTURES:
         fail(f"the architecture {options.architecture} has no name in OCI here")
     architecture, variant = ARCHITECTURES[options.architecture]
 
-    programs = [os.path.join(options.programs, name) for name in sorted(os.listdir(options.programs))]
+    names = sorted(os.listdir(options.programs))
+    programs = [os.path.join(options.programs, name) for name in names]
     ours = Layer()
     for path in programs:
         ours.file("usr/local/bin/" + os.path.basename(path), read(path), 0o755)
@@ -227,6 +245,8 @@ def main():
         (ours, f"programs of Ambit {options.version}"),
     ]
     for layer, what in steps:
+        if options.root:
+            layer.unpack(options.root)
         tar = layer.tar()
         diffs.append("sha256:" + hashlib.sha256(tar).hexdigest())
         layers.append(
@@ -272,8 +292,8 @@ def main():
         "io.containerd.image.name": options.tag,
         "org.opencontainers.image.ref.name": name[1] if len(name) > 1 else "latest",
     }
-    blob = lambda entry: "blobs/" + entry["digest"].replace(":", "/")
-    saved = [{"Config": blob(described), "RepoTags": [options.tag], "Layers": [blob(l) for l in layers]}]
+    paths = ["blobs/" + entry["digest"].replace(":", "/") for entry in [described] + layers]
+    saved = [{"Config": paths[0], "RepoTags": [options.tag], "Layers": paths[1:]}]
     index = {
         "schemaVersion": 2,
         "mediaType": "application/vnd.oci.image.index.v1+json",
