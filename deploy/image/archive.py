@@ -64,6 +64,7 @@ class Layer:
 
 
     def unpack(self, root):
+        os.makedirs(root, exist_ok=True)
         for path in sorted(self.entries):
             kind, value, mode = self.entries[path]
             place = os.path.join(root, path)

@@ -177,7 +177,9 @@ package struct Explainer {
             for endpoint in service.endpoints
             where endpoint.workload.workload.status == .healthy {
                 let port = endpoint.ports.first { $0.servicePort == address.port }?.targetPort
-                guard let port, let ip = endpoint.workload.workload.addresses.first else { continue }
+                guard let port, let ip = endpoint.workload.workload.addresses.first else {
+                    continue
+                }
                 ends.append((endpoint.workload, SocketAddress(ip, port)))
             }
             if ends.isEmpty { explanation.route.append("no healthy endpoint serves this port") }

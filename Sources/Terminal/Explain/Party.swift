@@ -67,7 +67,10 @@ package enum Party {
             }
         }
         let name = host.hasSuffix(".") ? String(host.dropLast()) : host
-        let suffixes = ["", ".\(namespace).svc.\(clusterDomain)", ".svc.\(clusterDomain)", ".\(clusterDomain)"]
+        let suffixes = [
+            "", ".\(namespace).svc.\(clusterDomain)", ".svc.\(clusterDomain)",
+            ".\(clusterDomain)",
+        ]
         for suffix in suffixes {
             let found = view.snapshot.services(
                 hostname: name + suffix,

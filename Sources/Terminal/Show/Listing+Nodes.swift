@@ -1,5 +1,5 @@
-internal import Kubernetes
 internal import JSON
+internal import Kubernetes
 
 extension Listing {
     /// The certificates of nodes; `now` is in seconds of Unix time.
