@@ -1,0 +1,88 @@
+// swift-format-ignore-file
+// The text stands as it is in deploy/base/node-access.yaml.
+// Written by Tests/ControlTests/Terminal/EmbeddedManifestTests.swift.
+
+extension EmbeddedManifest {
+    static let baseNodeAccess = EmbeddedManifest(
+        path: "base/node-access.yaml",
+        text: #"""
+# What ambit-node may do: find the pods of its node, and say in an annotation which it captured.
+apiVersion: v1
+kind: ServiceAccount
+metadata:
+  name: ambit-node
+  namespace: ambit-system
+  labels:
+    app.kubernetes.io/name: ambit-node
+    app.kubernetes.io/part-of: ambit
+# The DaemonSet asks for its tokens by name.
+automountServiceAccountToken: false
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata:
+  name: ambit-node
+  labels:
+    app.kubernetes.io/name: ambit-node
+    app.kubernetes.io/part-of: ambit
+rules:
+  - apiGroups: [""]
+    resources: [namespaces, pods]
+    verbs: [get, list, watch]
+  # The annotation ambit.dev/captured. A patch of the status subresource may set annotations and
+  # not touch the spec, so this is less than a patch of pods.
+  - apiGroups: [""]
+    resources: [pods/status]
+    verbs: [patch]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata:
+  name: ambit-node
+  labels:
+    app.kubernetes.io/name: ambit-node
+    app.kubernetes.io/part-of: ambit
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: ClusterRole
+  name: ambit-node
+subjects:
+  - kind: ServiceAccount
+    name: ambit-node
+    namespace: ambit-system
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata:
+  name: ambit-node
+  namespace: ambit-system
+  labels:
+    app.kubernetes.io/name: ambit-node
+    app.kubernetes.io/part-of: ambit
+rules:
+  # Whether this pod goes because all of Ambit goes: then it lets go of the pods it captured.
+  - apiGroups: [apps]
+    resources: [daemonsets]
+    resourceNames: [ambit-node]
+    verbs: [get]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata:
+  name: ambit-node
+  namespace: ambit-system
+  labels:
+    app.kubernetes.io/name: ambit-node
+    app.kubernetes.io/part-of: ambit
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: Role
+  name: ambit-node
+subjects:
+  - kind: ServiceAccount
+    name: ambit-node
+    namespace: ambit-system
+
+"""#
+    )
+}
