@@ -18,6 +18,13 @@ struct Ambit: ParsableCommand {
         subcommands: [VersionCommand.self, CompletionCommand.self],
         groupedSubcommands: [
             CommandGroup(
+                name: "Run",
+                subcommands: [
+                    InstallCommand.self, UninstallCommand.self, CheckCommand.self,
+                    EnrolCommand.self, UnenrolCommand.self,
+                ]
+            ),
+            CommandGroup(
                 name: "Look",
                 subcommands: [
                     StatusCommand.self, WorkloadsCommand.self, ServicesCommand.self,
