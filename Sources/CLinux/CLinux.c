@@ -39,7 +39,8 @@ const int32_t ambit_MNT_DETACH = MNT_DETACH;
 const uint32_t ambit_SPLICE_F_MOVE = SPLICE_F_MOVE, ambit_SPLICE_F_NONBLOCK = SPLICE_F_NONBLOCK,
                ambit_SPLICE_F_MORE = SPLICE_F_MORE;
 const uint32_t ambit_IN_CLOSE_WRITE = IN_CLOSE_WRITE, ambit_IN_MOVED_TO = IN_MOVED_TO,
-               ambit_IN_CREATE = IN_CREATE, ambit_IN_DELETE = IN_DELETE;
+               ambit_IN_CREATE = IN_CREATE, ambit_IN_DELETE = IN_DELETE,
+               ambit_IN_MOVED_FROM = IN_MOVED_FROM;
 
 int ambit_epoll_create(void) { return epoll_create1(EPOLL_CLOEXEC); }
 

@@ -5,13 +5,14 @@ package struct Faults: Sendable {
         /// Part of the path and query it is for; empty for any.
         package var path: String
         /// Such as `GET`; empty for any.
-        package var method: String = ""
+        package var method: String
         package var status: Int64
         package var retryAfterSeconds: Int?
         /// How many requests get it.
         package var times: Int
 
-        package init(path: String = "", status: Int64, times: Int) {
+        package init(path: String = "", method: String = "", status: Int64, times: Int) {
+            self.method = method
             self.path = path
             self.status = status
             self.times = times

@@ -25,6 +25,7 @@ extern const uint64_t ambit_MS_REC, ambit_MS_PRIVATE, ambit_MS_BIND, ambit_MS_NO
 extern const int32_t ambit_MNT_DETACH;
 extern const uint32_t ambit_SPLICE_F_MOVE, ambit_SPLICE_F_NONBLOCK, ambit_SPLICE_F_MORE;
 extern const uint32_t ambit_IN_CLOSE_WRITE, ambit_IN_MOVED_TO, ambit_IN_CREATE, ambit_IN_DELETE;
+extern const uint32_t ambit_IN_MOVED_FROM;
 
 // epoll: the event struct is packed, so Swift sees it through these two parallel arrays.
 int ambit_epoll_create(void);

@@ -79,6 +79,12 @@ extension ObjectType {
         return word.hasSuffix("s") || word.hasSuffix("x") ? word + "es" : word + "s"
     }
 
+    /// The API groups it is read from, each once, in their order.
+    package var groups: [String] {
+        var seen: Set<String> = []
+        return resources.map(\.group).filter { seen.insert($0).inserted }
+    }
+
     /// The kind at each of its APIs.
     package var resources: [Resource] {
         apiVersions.map { Resource(self, version: $0) }
