@@ -122,7 +122,7 @@ extension WireFields {
         var ports: [ServicePort] = []
         ports.reserveCapacity(wire.count)
         for (index, one) in wire.enumerated() {
-            let place = "\(field).ports[\(index)]"
+            let place = "\(field)[\(index)]"
             let servicePort = try port(one.servicePort, place)
             guard servicePort != 0 else { throw failure(place, "has no service_port") }
             if case .UNRECOGNIZED(let number) = one.appProtocol {

@@ -109,7 +109,10 @@ extension Workload {
             guard key.utf8.contains(UInt8(ascii: "/")) else {
                 throw fields.failure(field, "is not keyed by namespace/hostname")
             }
-            services[try fields.text(key, field)] = try fields.ports(list.ports, field)
+            services[try fields.text(key, field)] = try fields.ports(
+                list.ports,
+                field + ".ports"
+            )
         }
     }
 
