@@ -10,6 +10,11 @@ struct DiscoveryDocuments {
         "serverAddressByClientCIDRs": [],
     ]
 
+    // What `kubectl get all` shows.
+    private static let workloads: Set<String> = [
+        "Pod", "Service", "Deployment", "DaemonSet", "ReplicaSet", "StatefulSet", "Job",
+    ]
+
     /// `/version`.
     static let version: Value = [
         "major": "1", "minor": "36", "gitVersion": "v1.36.0", "gitCommit": "0",
@@ -64,6 +69,7 @@ struct DiscoveryDocuments {
                 "namespaced": .bool(kind.isNamespaced), "kind": .string(kind.kind),
                 "verbs": verbs,
                 "shortNames": .list(kind.shortNames.map { .string($0) }),
+                "categories": Self.workloads.contains(kind.kind) ? ["all"] : [],
             ])
             if kind.hasStatus {
                 resources.append([

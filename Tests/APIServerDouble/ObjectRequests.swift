@@ -13,6 +13,8 @@ struct ObjectRequests {
     /// Nil for the collection.
     let name: String?
     let subresource: String
+    /// Whether nothing is kept of what the request does.
+    let isDryRun: Bool
 
     func answer(_ request: HTTPRequest) throws(Refusal) -> HTTPAnswer {
         if ServedKind.reviews.contains(where: { $0.storage == kind.storage }) {
@@ -159,7 +161,7 @@ struct ObjectRequests {
                 : Merging.merge(patch, into: target)
             return limited(merged, old: old)
         }
-        if isApply { store.setApplied(key, patch) }
+        if isApply, !isDryRun { store.setApplied(key, patch) }
         return result
     }
 
@@ -169,7 +171,7 @@ struct ObjectRequests {
     ) throws(Refusal) -> Value {
         let options = (try? request.object()) ?? .null
         var last: Value = .null
-        _ = try store.change(kind, place) { old throws(Refusal) in
+        _ = try store.change(kind, place, isDryRun: isDryRun) { old throws(Refusal) in
             guard let old else { throw missing(place.name) }
             let wanted = options["preconditions"]["uid"]
             guard wanted == .null || wanted == old["metadata"]["uid"] else {
@@ -178,7 +180,7 @@ struct ObjectRequests {
             last = old
             return nil
         }
-        if kind.storage == ServedKind.definitions.storage,
+        if kind.storage == ServedKind.definitions.storage, !isDryRun,
             let served = ServedKind(definition: last)
         {
             store.uninstall(group: served.group, plural: served.plural)
@@ -199,7 +201,7 @@ extension ObjectRequests {
         _ place: ObjectStore.Place,
         _ change: (Value?) throws(Refusal) -> Value
     ) throws(Refusal) -> Value {
-        let stored = try store.change(kind, place) { old throws(Refusal) in
+        let stored = try store.change(kind, place, isDryRun: isDryRun) { old throws(Refusal) in
             var new = try change(old)
             new["apiVersion"] = .string(kind.group.isEmpty ? "v1" : apiVersion)
             new["kind"] = .string(kind.kind)
@@ -217,7 +219,7 @@ extension ObjectRequests {
             return new
         }
         guard let stored else { throw missing(place.name) }
-        if kind.storage == ServedKind.definitions.storage { establish(stored, place) }
+        if kind.storage == ServedKind.definitions.storage, !isDryRun { establish(stored, place) }
         return versioned(stored)
     }
 

@@ -79,9 +79,12 @@ package final class ObjectStore: Sendable {
     }
 
     /// Replaces an object by what `change` makes of it, nil for none; gives what is there now.
+    ///
+    /// A dry run gives what would be there.
     func change(
         _ kind: ServedKind,
         _ place: Place,
+        isDryRun: Bool = false,
         _ change: (Value?) throws(Refusal) -> Value?
     ) throws(Refusal) -> Value? {
         let result = try state.withLock { state throws(Refusal) in
@@ -91,7 +94,7 @@ package final class ObjectStore: Sendable {
             let old = shelf.objects[place]
             var new = try change(old)
             // As the API server: nothing happens when nothing changes.
-            if new == nil && old == nil || new != nil && new == old { return new }
+            if isDryRun || new == nil && old == nil || new != nil && new == old { return new }
             state.revision += 1
             if new != nil {
                 new?["metadata"]["resourceVersion"] = .string("\(state.revision)")

@@ -89,7 +89,8 @@ struct Router {
             apiVersion: group.isEmpty ? version : "\(group)/\(version)",
             namespace: namespace,
             name: rest.count > 1 ? rest[1] : nil,
-            subresource: rest.count > 2 ? rest[2] : ""
+            subresource: rest.count > 2 ? rest[2] : "",
+            isDryRun: request.query["dryRun"] == "All"
         )
         return try objects.answer(request)
     }

@@ -3,9 +3,17 @@
 /// Its description names the server only: no secret it holds is ever printed.
 package struct ClusterAccess: Sendable, CustomStringConvertible, CustomDebugStringConvertible {
     /// Bytes that are given, or a file that is read again as it changes.
-    package enum Material: Sendable, Hashable {
+    package enum Material: Sendable, Hashable, CustomStringConvertible {
         case bytes([UInt8])
         case file(String)
+
+        /// The file, but never the bytes.
+        package var description: String {
+            switch self {
+            case .bytes(let bytes): "\(bytes.count) bytes"
+            case .file(let path): path
+            }
+        }
     }
 
     /// Whose certificate the server must have.
@@ -19,12 +27,22 @@ package struct ClusterAccess: Sendable, CustomStringConvertible, CustomDebugStri
     }
 
     /// The token that says who we are.
-    package enum Bearer: Sendable, Hashable {
+    package enum Bearer: Sendable, Hashable, CustomStringConvertible {
         case none
         case token(String)
         /// A file that is read again as its token rotates.
         case file(String)
         case plugin(CredentialPlugin)
+
+        /// Where the token is from, but never the token.
+        package var description: String {
+            switch self {
+            case .none: "nobody"
+            case .token: "a token"
+            case .file(let path): "the token in \(path)"
+            case .plugin(let plugin): "what \(FieldError.printable(plugin.command)) says"
+            }
+        }
     }
 
     /// The certificate that says who we are, in PEM.
