@@ -21,7 +21,7 @@ struct Ambit: ParsableCommand {
                 name: "Run",
                 subcommands: [
                     InstallCommand.self, UninstallCommand.self, CheckCommand.self,
-                    EnrolCommand.self, UnenrolCommand.self,
+                    EnrolCommand.self, UnenrolCommand.self, RotateRootOfClusterCommand.self,
                 ]
             ),
             CommandGroup(

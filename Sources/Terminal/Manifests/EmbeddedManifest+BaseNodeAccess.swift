@@ -82,6 +82,50 @@ subjects:
   - kind: ServiceAccount
     name: ambit-node
     namespace: ambit-system
+---
+# What RBAC cannot say: a node marks pods of its own, and changes nothing about them but annotations.
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicy
+metadata:
+  name: ambit-node
+  labels:
+    app.kubernetes.io/name: ambit-node
+    app.kubernetes.io/part-of: ambit
+spec:
+  failurePolicy: Fail
+  matchConstraints:
+    resourceRules:
+      - apiGroups: [""]
+        apiVersions: [v1]
+        operations: [UPDATE]
+        resources: [pods/status]
+  matchConditions:
+    - name: is-ambit-node
+      expression: request.userInfo.username == 'system:serviceaccount:ambit-system:ambit-node'
+  validations:
+    # Tokens that kubelet asked for name their node.
+    - expression: >-
+        !has(request.userInfo.extra) ||
+        !('authentication.kubernetes.io/node-name' in request.userInfo.extra) ||
+        request.userInfo.extra['authentication.kubernetes.io/node-name'][0] == object.spec.nodeName
+      message: ambit-node may mark the pods of its own node only
+    - expression: object.status == oldObject.status
+      message: ambit-node may not change the status of a pod
+    - expression: >-
+        has(object.metadata.labels) == has(oldObject.metadata.labels) &&
+        (!has(object.metadata.labels) || object.metadata.labels == oldObject.metadata.labels)
+      message: ambit-node may not change the labels of a pod
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata:
+  name: ambit-node
+  labels:
+    app.kubernetes.io/name: ambit-node
+    app.kubernetes.io/part-of: ambit
+spec:
+  policyName: ambit-node
+  validationActions: [Deny]
 
 """#
     )
