@@ -235,8 +235,8 @@ let package = Package(
         tests(
             "FuzzTests",
             [
-                "Agent", "CNI", "Controller", "DNS", "HTTP", "Identity", "JSON", "Kubernetes",
-                "Mesh", "Node", "TLS", "Tunnel",
+                "Agent", "AmbientProtocol", "CNI", "Controller", "DNS", "Discovery", "HTTP",
+                "Identity", "JSON", "Kubernetes", "Mesh", "Node", "TLS", "Tunnel", protobuf,
             ]
         ),
         tests("LabTests", ["JSON", "Reactor", "HTTP", "TLS"]),

@@ -4,20 +4,27 @@ internal import Reactor
 
 /// What the program `ambit-node` gives its node beside the files of its configuration.
 package enum AgentProgram {
-    /// Makes the parts: certificates from the lab's signer, pods from where the configuration says.
+    /// Makes the parts: certificates and mesh from the control plane or, without one, the lab's
+    /// signer and files; pods from where the configuration says.
     @Sendable
     package static func makeParts(
         _ configuration: NodeConfiguration
     ) -> Result<NodeParts, ConfigurationFailure> {
         do throws(ConfigurationFailure) {
-            let signer = SignerClient(path: configuration.signerSocketPath)
+            let plane = try ControlPlane(configuration)
             let pods = try PodAgent(configuration, environment: Process.environment)
-            guard pods.isActive else {
-                return .success(NodeParts(certificates: signer, feed: nil))
+            let certificates: any CertificateSource =
+                plane?.certificates ?? SignerClient(path: configuration.signerSocketPath)
+            guard pods.isActive || plane != nil else {
+                return .success(NodeParts(certificates: certificates, feed: nil))
             }
             let feed = try makeFeed(pods)
             return .success(
-                NodeParts(certificates: signer, feed: feed) { log in pods.start(feed, log) }
+                NodeParts(certificates: certificates, feed: feed) { log, metrics in
+                    plane?.start(feed, log, metrics)
+                    // Even when it has no pods to find: it answers when the node drains.
+                    pods.start(feed, log)
+                }
             )
         } catch {
             return .failure(error)

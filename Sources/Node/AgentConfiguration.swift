@@ -33,7 +33,13 @@ extension NodeConfiguration {
     /// Variables that count where ours is not set: what Kubernetes manifests and other node
     /// proxies of the ambient kind call the same thing (PROTOCOL.md §5.4).
     static let otherVariables = [
-        "node-name": "NODE_NAME", "pod-namespace": "POD_NAMESPACE", "zds-socket": "INPOD_UDS",
+        "node-name": ["NODE_NAME"], "pod-namespace": ["POD_NAMESPACE"],
+        "zds-socket": ["INPOD_UDS"], "controller-address": ["XDS_ADDRESS"],
+        "controller-root": ["XDS_ROOT_CA"], "controller-name": ["ALT_XDS_HOSTNAME"],
+        "controller-token": ["AUTH_TOKEN"], "ca-address": ["CA_ADDRESS"],
+        "ca-root": ["CA_ROOT_CA"], "pod-name": ["POD_NAME"], "instance-ip": ["INSTANCE_IP"],
+        "cluster-id": ["ISTIO_META_CLUSTER_ID", "CLUSTER_ID"], "network": ["NETWORK"],
+        "trust-domain": ["TRUST_DOMAIN"],
     ]
 
     static let agentKeys = [

@@ -49,7 +49,7 @@ struct ConfigurationKey: Sendable {
 extension NodeConfiguration {
     /// All keys, in the order they are printed.
     static let keys: [ConfigurationKey] =
-        meshKeys + dataPathKeys + boundKeys + agentKeys + observationKeys
+        meshKeys + controlPlaneKeys + dataPathKeys + boundKeys + agentKeys + observationKeys
 
     private static let meshKeys = [
         ConfigurationKey(

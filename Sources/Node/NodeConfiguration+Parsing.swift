@@ -151,9 +151,11 @@ struct ConfigurationSources {
     /// Takes the variables of known keys; others may be anyone's and are left alone.
     mutating func readEnvironment(_ environment: [String: String]) {
         for key in NodeConfiguration.keys {
-            let other = NodeConfiguration.otherVariables[key.name]
-            for name in [key.variable, other].compactMap({ $0 }) {
-                guard let value = environment[name] else { continue }
+            let others = NodeConfiguration.otherVariables[key.name] ?? []
+            for name in [key.variable] + others {
+                // Manifests of others set theirs to nothing for "not given".
+                guard let value = environment[name], name == key.variable || !value.isEmpty
+                else { continue }
                 variables[key.name] = Given(value: value, origin: .environment(name))
                 break
             }

@@ -51,6 +51,8 @@ package struct NodeConfiguration: Sendable, Equatable {
     package var metricsAddress = SocketAddress(IPAddress(v6High: 0, low: 0), 15_020)
     package var readinessAddress = SocketAddress(IPAddress(v6High: 0, low: 0), 15_021)
 
+    /// The control plane that is followed.
+    package var controlPlane = ControlPlaneConfiguration()
     /// How the agent beside the data path reaches its world.
     package var agent = AgentConfiguration()
 

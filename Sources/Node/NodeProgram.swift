@@ -11,12 +11,12 @@ package struct NodeParts: Sendable {
     package var feed: NodeFeed?
     /// Called once the node runs, on the control thread: now the agent may start its threads,
     /// which must not be earlier than the node blocks its signals.
-    package var didStart: @Sendable (Log) -> Void
+    package var didStart: @Sendable (Log, Metrics) -> Void
 
     package init(
         certificates: any CertificateSource,
         feed: NodeFeed?,
-        didStart: @escaping @Sendable (Log) -> Void = { _ in }
+        didStart: @escaping @Sendable (Log, Metrics) -> Void = { _, _ in }
     ) {
         self.certificates = certificates
         self.feed = feed
@@ -129,7 +129,7 @@ package enum NodeProgram {
         )
         stop.action = { control.drain() }
         try control.start()
-        parts.didStart(log)
+        parts.didStart(log, metrics)
         try loop.run()
         log.info(.node, "ambit-node stopped")
         log.drain(milliseconds: 1000)

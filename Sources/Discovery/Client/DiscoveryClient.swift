@@ -85,13 +85,15 @@ package final class DiscoveryClient: Sendable {
         var backoff = ReconnectBackoff()
         while !Task.isCancelled {
             let progress = Progress()
+            let began = ContinuousClock.now
             let ended = await connect(progress)
             metrics.change { values in
                 values.isConnected = false
                 values.terminations[ended.termination, default: 0] += 1
             }
             if Task.isCancelled { return }
-            if progress.wasOpened || ended.isOrderly { backoff.reset() }
+            // One that ends at once may be a server's trouble: it is not to be hammered.
+            if progress.wasOpened, ContinuousClock.now - began > .seconds(1) { backoff.reset() }
             let wait = backoff.next()
             onEvent(.disconnected(reason: ended.reason, retryAfter: wait))
             do { try await Task.sleep(for: wait) } catch { return }
@@ -102,7 +104,6 @@ package final class DiscoveryClient: Sendable {
     private struct End {
         let termination: DiscoveryClientMetrics.Termination
         let reason: String
-        var isOrderly = false
     }
 
     /// Whether a connection came to a response; shared by its tasks.
@@ -134,7 +135,7 @@ package final class DiscoveryClient: Sendable {
         // PROTOCOL.md §2.1: these are how a server that restarts or rebalances says goodbye.
         switch error.code {
         case .unknown, .cancelled, .deadlineExceeded, .unavailable:
-            End(termination: .reconnect, reason: reason(error), isOrderly: true)
+            End(termination: .reconnect, reason: reason(error))
         default: End(termination: .error, reason: reason(error))
         }
     }

@@ -19,8 +19,9 @@ package final class DiscoveryServer: Sendable {
         package var firstRequestSeconds = 30
         /// How often the token of an open stream is reviewed again.
         package var reviewSeconds = 300
-        /// Whether a node gets only the policies of namespaces that have pods on it.
-        package var scopesPolicies = false
+        /// Whether a node gets only the policies of namespaces that have pods on it, besides those
+        /// for all nodes; a compromised node then reads no more than it needs.
+        package var scopesPolicies = true
 
         /// The defaults.
         package init() {}

@@ -135,6 +135,9 @@ final class DiscoveryStream: Sendable {
 
     /// The next response to send; nil when the client has all, or must acknowledge first.
     func next() throws(Failure) -> Outgoing? {
+        let id = ObjectIdentifier(self)
+        let isLost = store.state.withLock { $0.clients[id]?.isLost ?? true }
+        if isLost { throw .lost }
         let result: Result<Outgoing?, Failure> = state.withLock { state in
             for type in ResourceType.allCases {
                 guard let subscription = state.subscriptions[type.rawValue] else { continue }

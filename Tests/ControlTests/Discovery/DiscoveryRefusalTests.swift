@@ -131,9 +131,7 @@ struct DiscoveryRefusalTests {
     }
 
     @Test func `a node gets the policies of namespaces it runs, and no others`() async throws {
-        var settings = DiscoveryServer.Settings()
-        settings.scopesPolicies = true
-        let plane = try TestControlPlane(discovery: settings)
+        let plane = try TestControlPlane(discovery: DiscoveryServer.Settings())
         var here = Sample.workload("a")
         here.node = "node-1"
         var elsewhere = Sample.workload("b", "bank")

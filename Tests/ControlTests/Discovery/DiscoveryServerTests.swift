@@ -176,17 +176,17 @@ struct DiscoveryServerTests {
                 let response = try await stream.next()
                 stream.acknowledge(response, refusing: "shop/p: no\u{1}good")
                 #expect(await stream.isQuiet())
-                #expect(plane.metrics.current.nacksTotal[self.authorization] == 1)
                 #expect(
-                    plane.events.value.contains {
-                        $0
-                            == .notAcknowledged(
-                                TestControlPlane.caller,
-                                typeURL: self.authorization,
-                                reason: "shop/p: no?good"
-                            )
+                    await eventually {
+                        plane.metrics.current.nacksTotal[self.authorization] == 1
                     }
                 )
+                let event = DiscoveryEvent.notAcknowledged(
+                    TestControlPlane.caller,
+                    typeURL: self.authorization,
+                    reason: "shop/p: no?good"
+                )
+                #expect(await eventually { plane.events.value.contains(event) })
                 plane.store.apply(MeshChange(policies: [Sample.policy("q")]))
                 #expect(try await stream.take().names == ["shop/q"])
             }
@@ -212,6 +212,48 @@ struct DiscoveryServerTests {
                 #expect(parts.map(\.resources.count) == [1000, 1000, 500])
                 #expect(parts.map(\.systemVersionInfo) == ["partial", "partial", ""])
                 #expect(Set(parts.flatMap(\.names)).count == 2500)
+            }
+        }
+    }
+
+    @Test func `cuts off who falls too far behind, and lets it resume`() async throws {
+        var settings = ResourceStore.Settings()
+        settings.lagMax = 500
+        settings.quietMilliseconds = 1
+        settings.debounceMilliseconds = 1
+        let plane = try TestControlPlane(store: ResourceStore(settings: settings))
+        plane.store.apply(MeshChange(workloads: [Sample.workload("stays")]))
+        try await plane.run { port in
+            try await RawStream.with(plane, port) { stream async throws in
+                stream.send(RawStream.first(self.address))
+                // It takes what comes, but never says so.
+                for round in 0..<20 {
+                    plane.store.apply(MeshChange(workloads: [Sample.workload("w\(round)")]))
+                    _ = try? await within(.milliseconds(200)) { try await stream.next() }
+                }
+                for round in 0..<6000 {
+                    let workload = Sample.workload("churn\(round)")
+                    plane.store.apply(MeshChange(workloads: [workload]))
+                    var removal = MeshChange()
+                    removal.removedWorkloads = [workload.uid]
+                    plane.store.apply(removal)
+                }
+                while true {
+                    do { _ = try await stream.next() } catch is RPCError { break }
+                }
+                #expect(try await stream.end().code == .unavailable)
+            }
+            #expect(plane.metrics.current.laggingTotal == 1)
+            #expect(plane.store.statistics.changesKept < 2500)
+            try await RawStream.with(plane, port) { stream async throws in
+                stream.send(
+                    RawStream.first(self.address) {
+                        $0.initialResourceVersions = ["Kubernetes//Pod/shop/churn1": "x"]
+                    }
+                )
+                let response = try await stream.take()
+                #expect(response.resources.count == 21)
+                #expect(response.removedResources == ["Kubernetes//Pod/shop/churn1"])
             }
         }
     }

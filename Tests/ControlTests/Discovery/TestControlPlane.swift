@@ -31,7 +31,7 @@ final class TestControlPlane: Sendable {
         store: ResourceStore = ResourceStore(),
         authority: Authority? = nil,
         address: String = "127.0.0.1:0",
-        discovery settings: DiscoveryServer.Settings = DiscoveryServer.Settings(),
+        discovery settings: DiscoveryServer.Settings = .allPolicies,
         certificates: CertificateService.Settings = CertificateService.Settings(),
         hosted: Set<SPIFFEID> = []
     ) throws {
@@ -109,6 +109,15 @@ final class TestControlPlane: Sendable {
         try #require(
             ControlEndpoint("localhost:\(port)", roots: .text(authority.certificate.pem))
         )
+    }
+}
+
+extension DiscoveryServer.Settings {
+    /// Every node gets every policy, wherever its pods are.
+    static var allPolicies: Self {
+        var settings = Self()
+        settings.scopesPolicies = false
+        return settings
     }
 }
 
