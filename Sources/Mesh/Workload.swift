@@ -1,4 +1,7 @@
 /// One pod or external endpoint, with the fields of `istio.workload.Workload` (PROTOCOL.md §2.2).
+///
+/// The pods of a Deployment differ in name and address and have the rest in common, which is held
+/// in two objects that many workloads can share: a copy is cheap, and a mesh is small.
 package struct Workload: Sendable, Equatable {
     /// How to reach the workload: in the clear or by HBONE.
     package enum TunnelProtocol: Sendable, Hashable { case none, hbone }
@@ -12,37 +15,19 @@ package struct Workload: Sendable, Equatable {
     /// Unique in the mesh: `cluster/group/Kind/ns/name[/section]`.
     package var uid: String
     package var name: String
-    package var namespace: String
     package var addresses: [IPAddress] = []
-    package var hostname: String = ""
-    package var network: String = ""
-    package var tunnelProtocol: TunnelProtocol = .none
-    package var trustDomain: String = "cluster.local"
-    package var serviceAccount: String = "default"
-    package var node: String = ""
-    package var canonicalName: String = ""
-    package var canonicalRevision: String = ""
-    package var kind: Kind = .pod
-    /// The name of the Deployment, CronJob, Job or pod behind it.
-    package var workloadName: String = ""
-    package var nativeTunnel: Bool = false
-    package var clusterID: String = "Kubernetes"
     package var status: Status = .healthy
-    package var locality = Locality()
-    package var networkMode: NetworkMode = .standard
-    /// Relative weight in its services; 1 unless given, 0 never chosen.
-    package var capacity: UInt32 = 1
-    package var waypoint: GatewayAddress?
-    package var networkGateway: GatewayAddress?
-    /// Port maps of the services it belongs to, by service key `ns/hostname`.
-    package var services: [String: [ServicePort]] = [:]
-    /// Keys `ns/name` of the selector-scoped policies that apply to it.
-    package var authorizationPolicies: [String] = []
+    /// What it mostly has in common with others; shared with them.
+    var shape: WorkloadShape
+    /// Where it runs; shared with others there.
+    var place: WorkloadPlace
 
+    /// Makes a workload with every other field at its default.
     package init(uid: String, name: String, namespace: String) {
         self.uid = uid
         self.name = name
-        self.namespace = namespace
+        shape = WorkloadShape(WorkloadShape.Fields(namespace: namespace))
+        place = .unknown
     }
 
     /// The identity its certificate carries.
@@ -52,6 +37,13 @@ package struct Workload: Sendable, Equatable {
             namespace: namespace,
             serviceAccount: serviceAccount
         )
+    }
+
+    /// Compares the values; of parts that are shared the objects first.
+    package static func == (left: Workload, right: Workload) -> Bool {
+        left.uid == right.uid && left.status == right.status && left.shape == right.shape
+            && left.place == right.place && left.addresses == right.addresses
+            && left.name == right.name
     }
 }
 

@@ -5,19 +5,16 @@
 /// changes, so `===` tells cheaply whether anything needs another look.
 package final class WorkloadRecord: Sendable {
     package let workload: Workload
-    /// The identity its certificate carries.
-    package let identity: SPIFFEID
-    /// The identity as policies compare it, without a scheme.
-    package let principal: String
     /// The policies that apply to connections to it.
     package let policies: PolicySet
 
     init(_ workload: Workload, policies: PolicySet) {
         self.workload = workload
-        self.identity = workload.identity
-        self.principal = workload.identity.principal
         self.policies = policies
     }
+
+    /// The identity its certificate carries.
+    package var identity: SPIFFEID { workload.identity }
 
     /// Whether this one answers for an address that `other` has too (PROTOCOL.md §4.3).
     ///

@@ -22,6 +22,7 @@ package struct HeldResources: Sendable {
         var replaces = false
     }
 
+    private var interner = WorkloadInterner()
     private var held = [[String: Holding]](repeating: [:], count: ResourceType.allCases.count)
 
     /// Holds nothing yet.
@@ -106,7 +107,7 @@ package struct HeldResources: Sendable {
             case .workload(let wire):
                 let workload = try Workload(wire, resource: fields.resource)
                 try hold(workload.uid, .workload, resource, type, fields)
-                change.workloads.append(workload)
+                change.workloads.append(interner.interned(workload))
             case .service(let wire):
                 let service = try Service(wire, resource: fields.resource)
                 try hold(service.key, .service, resource, type, fields)

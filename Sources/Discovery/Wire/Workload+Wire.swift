@@ -40,10 +40,12 @@ extension Workload {
             networkGateway = try GatewayAddress(wire.networkGateway, fields, "network_gateway")
         }
         try readServices(wire, fields)
+        var policies: [String] = []
         for (index, name) in wire.authorizationPolicies.enumerated() {
             let field = "authorization_policies[\(index)]"
-            authorizationPolicies.append(try fields.requiredText(name, field))
+            policies.append(try fields.requiredText(name, field))
         }
+        authorizationPolicies = policies
         // A workload behind a PROXY protocol tunnel cannot be reached by plain HBONE: say so.
         guard wire.applicationTunnel.protocol == .none else {
             throw fields.failure("application_tunnel", "PROXY is not supported")
@@ -104,6 +106,7 @@ extension Workload {
         _ wire: Istio_Workload_Workload,
         _ fields: WireFields
     ) throws(ResourceRejection) {
+        var services: [String: [ServicePort]] = [:]
         for (key, list) in wire.services {
             let field = "services[\(key.clipped(bytes: 128))]"
             guard key.utf8.contains(UInt8(ascii: "/")) else {
@@ -114,6 +117,7 @@ extension Workload {
                 field + ".ports"
             )
         }
+        self.services = services
     }
 
     /// The workload as it goes on the wire; what the protocol takes for absent is left out.

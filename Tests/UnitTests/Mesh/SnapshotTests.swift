@@ -10,7 +10,7 @@ private func ip(_ text: String) throws -> IPAddress { try #require(IPAddress(tex
         try mesh.pod("web", "other", at: "10.1.0.6")
         let snapshot = mesh.snapshot()
         let web = try #require(snapshot.workload(uid: "c//Pod/shop/web"))
-        #expect(web.principal == "cluster.local/ns/shop/sa/web")
+        #expect(web.identity.principal == "cluster.local/ns/shop/sa/web")
         #expect(try snapshot.workload(address: ip("10.1.0.5"), network: "") === web)
         #expect(try snapshot.workload(address: ip("fd00::5"), network: "") === web)
         #expect(snapshot.workload(namespace: "shop", name: "web") === web)
