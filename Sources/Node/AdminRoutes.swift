@@ -68,7 +68,9 @@ struct AdminRoutes {
 
     private static let reads = ["GET", "HEAD"]
 
-    private static var all: [Route] {
+    private static var all: [Route] { stateRoutes + observationRoutes }
+
+    private static var stateRoutes: [Route] {
         [
             Route(
                 path: "/",
@@ -114,6 +116,11 @@ struct AdminRoutes {
                 help: "POST drains the node and ends it",
                 serve: quit
             ),
+        ]
+    }
+
+    private static var observationRoutes: [Route] {
+        [
             Route(
                 path: "/version",
                 surfaces: [.admin],

@@ -2,6 +2,7 @@ package import Kubernetes
 
 /// What was looked at and how it stands.
 package struct CheckReport: Sendable, Equatable {
+    /// How one thing stands.
     package enum Outcome: String, Sendable {
         case pass, warning, failure
     }
@@ -49,7 +50,9 @@ package struct CheckReport: Sendable, Equatable {
         )
     }
 
+    /// How many things are wrong.
     package var failures: Int { items.count { $0.outcome == .failure } }
+    /// How many things may be trouble.
     package var warnings: Int { items.count { $0.outcome == .warning } }
 
     /// Numbered lines under their groups, each failure with its cause and what mends it.
@@ -80,9 +83,9 @@ package struct CheckReport: Sendable, Equatable {
     }
 
     private func verdict(_ style: Style) -> String {
-        if failures > 0 { return style.bad("\(failures) failed") + ", \(warnings) warnings" }
-        return warnings > 0
-            ? style.warning("No failure, \(warnings) warnings") : style.good("All good")
+        let warned = warnings == 1 ? "1 warning" : "\(warnings) warnings"
+        if failures > 0 { return style.bad("\(failures) failed") + ", \(warned)" }
+        return warnings > 0 ? style.warning("No failure, \(warned)") : style.good("All good")
     }
 
     /// The report for a program.

@@ -36,6 +36,7 @@ package enum Party {
         package let host: String
         package let port: UInt16
 
+        /// Reads what a person typed; fails with what is missing.
         package init(_ text: String) throws(ReachError) {
             guard let colon = text.lastIndex(of: ":"),
                 let port = UInt16(text[text.index(after: colon)...]), port > 0

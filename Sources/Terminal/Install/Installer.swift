@@ -73,7 +73,9 @@ package struct Installer: Sendable {
         tell("deleted DaemonSet ambit-node: nodes release their pods")
         try await waitForRelease(seconds: seconds)
         for object in installation.objects.reversed() {
-            guard let reference = Self.reference(to: object) else { continue }
+            guard let reference = Self.reference(to: object),
+                reference.name != Rollout.node.name || object["kind"] != "DaemonSet"
+            else { continue }
             if object["kind"] == "CustomResourceDefinition", !includingKinds { continue }
             try await cluster.delete(reference)
             tell("deleted \(reference.resource.kind) \(reference.name)")

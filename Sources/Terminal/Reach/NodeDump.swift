@@ -8,6 +8,7 @@ package struct NodeDump: Sendable {
     /// `/config_dump`.
     package let dump: JSON
 
+    /// Takes a parsed answer; `node` names it where the answer does not.
     package init(node: String, dump: JSON) {
         let named = dump["config"]?["node-name"]?.stringValue ?? ""
         self.node = named.isEmpty ? node : named
@@ -23,6 +24,7 @@ package struct NodeDump: Sendable {
         }
     }
 
+    /// The version of the node's program; empty where it is not told.
     package var version: String { dump["version"]?["version"]?.stringValue ?? "" }
 
     /// A pod of the node and how it stands.
@@ -96,6 +98,7 @@ package struct NodeDump: Sendable {
 package struct MeshView: Sendable {
     package let snapshot: Snapshot
 
+    /// Builds the indexes over a state.
     package init(_ state: MeshState) {
         snapshot = Snapshot(
             version: 0,

@@ -105,7 +105,7 @@ struct NodeChoice: ParsableArguments {
             throw ReachError(
                 .unavailable,
                 "no pod of ambit-node runs" + (node.map { " on \($0)" } ?? "")
-                    + ": ambit check tells why"
+                    + " in namespace \(Installation.namespace)"
             )
         }
         let asked = isOneEnough ? Array(pods.prefix(1)) : pods

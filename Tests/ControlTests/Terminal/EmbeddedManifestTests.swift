@@ -67,19 +67,26 @@ import Testing
         let words = stem.split { "/-".contains($0) }.map(\.capitalized).joined()
         let name = names[stem] ?? words.prefix(1).lowercased() + words.dropFirst()
         let file = name.prefix(1).uppercased() + name.dropFirst()
+        let lines = text.split(separator: "\n", omittingEmptySubsequences: false).dropLast()
+        let indented = lines.map { $0.isEmpty ? "" : "    " + $0 }.joined(separator: "\n")
         let source = """
-            // swift-format-ignore-file
-            // The text stands as it is in deploy/\(path).
-            // Written by Tests/ControlTests/Terminal/EmbeddedManifestTests.swift.
+            // Of deploy/\(path), by EmbeddedManifestTests.swift.
 
             extension EmbeddedManifest {
                 static let \(name) = EmbeddedManifest(
                     path: "\(path)",
-                    text: #\"""
+                    text: text
+                )
+            }
+
+            private let text = #\"""
+            \(indented)
+
+                \"""#
 
             """
         let place = Deploy.folder + "../Sources/Terminal/Manifests/EmbeddedManifest+\(file).swift"
-        try Data((source + text + "\n\"\"\"#\n    )\n}\n").utf8).write(to: URL(filePath: place))
+        try Data(source.utf8).write(to: URL(filePath: place))
     }
 }
 
