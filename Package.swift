@@ -180,9 +180,12 @@ let package = Package(
         module("Kubernetes", ["JSON", "Mesh", "Reactor", yams, http, nioHTTP] + nio),
         module(
             "Controller",
-            ["Discovery", "JSON", "Kubernetes", "Mesh", "TLS", logging, lifecycle] + certificates
+            [
+                "Discovery", "Identity", "JSON", "Kubernetes", "Mesh", "Reactor", "TLS", logging,
+                lifecycle, nioHTTP,
+            ] + nio + certificates
         ),
-        program("ambit-controller", ["Controller", arguments]),
+        program("ambit-controller", ["Controller", "Kubernetes", "Mesh", arguments]),
         module(
             "Lab",
             [

@@ -51,6 +51,9 @@ package struct PeerAuthenticationSet: Sendable {
         levels[key.namespace]?.objects[key]
     }
 
+    /// The keys of all objects.
+    package var keys: [ObjectKey] { levels.values.flatMap { $0.objects.keys } }
+
     /// The keys of a namespace's objects.
     package func keys(in namespace: String) -> [ObjectKey] {
         levels[namespace].map { Array($0.objects.keys) } ?? []

@@ -105,6 +105,42 @@ package final class Authority: Sendable {
         self.path = []
     }
 
+    /// Takes up an authority, a root or one below it, whose certificates and key others keep.
+    ///
+    /// All are PEM; `chain` begins with its own certificate and goes on with its issuers, and what
+    /// of it is a root already is not sent to peers.
+    package init(
+        chain: String,
+        key: String,
+        roots: TrustBundle,
+        trustDomain: String
+    ) throws(TLSError) {
+        guard PeerIdentity.isTrustDomain(Array(trustDomain.utf8)) else {
+            throw .unreadable("\(trustDomain.debugDescription) is no trust domain")
+        }
+        let bytes = Array(key.utf8)
+        let handle = unsafe bytes.withUnsafeBufferPointer { bytes in
+            unsafe ambit_key_read_pem(bytes.baseAddress, bytes.count)
+        }
+        guard let handle = unsafe handle else {
+            throw .unreadable(libraryError("the authority's private key cannot be read"))
+        }
+        self.key = unsafe PrivateKey(owning: handle)
+        let certificates = try CertificateChain(pem: [chain])
+        self.certificate = certificates.leaf
+        guard certificate.isAuthority else {
+            throw .unreadable("\(certificate.subject) may not sign certificates")
+        }
+        guard unsafe ambit_certificate_matches_key(certificate.handle, self.key.handle) == 1 else {
+            throw .unreadable("the authority's certificate and key do not belong together")
+        }
+        self.trustDomain = trustDomain
+        let trusted = Set(roots.roots.map(\.der))
+        self.path = ([certificates.leaf] + certificates.intermediates).filter {
+            !trusted.contains($0.der)
+        }
+    }
+
     /// Certificate and private key in PEM: only for an operator who keeps a root in a file.
     package var secretPEM: String {
         let secret = unsafe Certificate.bytes { unsafe ambit_key_write_pem(key.handle, $0, $1) }

@@ -39,8 +39,8 @@ enum ModuleTable {
             "Reactor", "Yams",
         ],
         "Controller": [
-            "Crypto", "Discovery", "JSON", "Kubernetes", "Logging", "Mesh", "ServiceLifecycle",
-            "SwiftASN1", "TLS", "X509",
+            "Crypto", "Discovery", "Identity", "JSON", "Kubernetes", "Logging", "Mesh", "NIOCore",
+            "NIOHTTP1", "NIOPosix", "Reactor", "ServiceLifecycle", "SwiftASN1", "TLS", "X509",
         ],
         "Lab": [
             "CLinux", "CNetfilter", "Controller", "DNS", "Identity", "JSON", "Kubernetes", "Mesh",
@@ -49,7 +49,7 @@ enum ModuleTable {
         ],
 
         "ambit-node": ["Agent", "Node", "Telemetry", "Reactor"],
-        "ambit-controller": ["ArgumentParser", "Controller"],
+        "ambit-controller": ["ArgumentParser", "Controller", "Kubernetes", "Mesh"],
         "ambit-cni": ["CNI"],
         "Terminal": [
             "AsyncHTTPClient", "Authorization", "JSON", "Kubernetes", "Mesh", "NIOCore", "NIOHTTP1",
@@ -80,7 +80,8 @@ enum ModuleTable {
 
     /// The modules that may import Foundation, sparingly.
     static let foundation: Set<String> = [
-        "Kubernetes", "Controller", "Discovery", "Agent", "Lab", "Terminal", "ambit", "Bench", "ambit-bench",
+        "Kubernetes", "Controller", "ambit-controller", "Discovery", "Agent", "Lab", "Terminal",
+        "ambit", "Bench", "ambit-bench",
     ]
 
     /// The modules that may call the C library themselves.

@@ -109,6 +109,12 @@ struct PolicyIndex: Sendable {
     /// The keys of the PeerAuthentications in a namespace.
     func peerKeys(in namespace: String) -> [ObjectKey] { peers.keys(in: namespace) }
 
+    /// The policy made from an AuthorizationPolicy; nil when none is.
+    func policy(of key: ObjectKey) -> Policy? { entries[key]?.policy }
+
+    /// The keys of all objects that are in force.
+    var objectKeys: Set<ObjectKey> { Set(entries.keys).union(peers.keys) }
+
     /// The policy with this key; nil when there is none now.
     func policy(_ key: String) -> Policy? {
         objectsByPolicy[key].flatMap { entries[$0]?.policy } ?? peers.policy(key)

@@ -160,8 +160,8 @@ private struct Follower<Element: Object> {
             }
             resourceVersion = page.resourceVersion
             for object in page.items {
-                guard let (key, version) = Self.place(of: object) else { continue }
-                if known.list(key, version: version) { await tell(Self.read(object, key)) }
+                guard let (key, version) = place(of: object) else { continue }
+                if known.list(key, version: version) { await tell(read(object, key)) }
             }
             next = page.next
         } while !next.isEmpty
@@ -202,11 +202,11 @@ private struct Follower<Element: Object> {
     private mutating func take(_ event: WatchEvent) async throws -> WatchEnd? {
         switch event {
         case .set(let object):
-            guard let (key, version) = Self.place(of: object) else { return nil }
+            guard let (key, version) = place(of: object) else { return nil }
             backoff.reset()
-            if known.set(key, version: version) { await tell(Self.read(object, key)) }
+            if known.set(key, version: version) { await tell(read(object, key)) }
         case .deleted(let object):
-            guard let (key, version) = Self.place(of: object) else { return nil }
+            guard let (key, version) = place(of: object) else { return nil }
             backoff.reset()
             if known.remove(key, version: version) { await tell(.removed(key)) }
         case .bookmark(let version):
@@ -219,18 +219,28 @@ private struct Follower<Element: Object> {
         return nil
     }
 
-    private static func place(of object: Value) -> (ObjectKey, version: String)? {
+    private func place(of object: Value) -> (ObjectKey, version: String)? {
         let metadata = object["metadata"]
         guard let name = metadata["name"].stringValue, !name.isEmpty else { return nil }
         let type = Element.objectType
         let namespace = metadata["namespace"].stringValue ?? (type.isNamespaced ? "default" : "")
-        return (
-            ObjectKey(kind: type.kind, namespace: type.isNamespaced ? namespace : "", name: name),
-            metadata["resourceVersion"].stringValue ?? ""
+        // The kind's first group is its own; objects of another one are other objects.
+        let group = versions.first?.group ?? ""
+        let key = ObjectKey(
+            kind: type.kind,
+            namespace: type.isNamespaced ? namespace : "",
+            name: name,
+            group: group == type.resources.first?.group ? "" : group
         )
+        return (key, metadata["resourceVersion"].stringValue ?? "")
     }
 
-    private static func read(_ object: Value, _ key: ObjectKey) -> ObjectChange<Element> {
+    private func read(_ object: Value, _ key: ObjectKey) -> ObjectChange<Element> {
+        var object = object
+        // The items of a list do not say what they are.
+        if object["apiVersion"] == .null, let version = versions.first?.apiVersion {
+            object["apiVersion"] = .string(version)
+        }
         do {
             return .set(try Element(Field(root: object)))
         } catch {

@@ -2,9 +2,9 @@ import Kubernetes
 
 /// Random objects from few names, so that they meet each other often.
 struct RandomObjects {
-    private var random: SplitMix
+    private var random: ObjectRandom
 
-    init(seed: UInt64) { random = SplitMix(state: seed) }
+    init(seed: UInt64) { random = ObjectRandom(state: seed) }
 
     mutating func number(below bound: Int) -> Int { Int.random(in: 0..<bound, using: &random) }
 
@@ -159,7 +159,7 @@ struct RandomObjects {
     }
 }
 
-private struct SplitMix: RandomNumberGenerator {
+private struct ObjectRandom: RandomNumberGenerator {
     var state: UInt64
 
     mutating func next() -> UInt64 {
