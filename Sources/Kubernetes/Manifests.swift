@@ -10,6 +10,9 @@ package struct Manifests: Sendable {
     /// Documents of kinds that are not read here.
     package private(set) var warnings: [ManifestProblem] = []
 
+    /// The objects that were understood, as they were written.
+    package private(set) var written: [ObjectKey: Value] = [:]
+
     private var places: [ObjectKey: ManifestPlace] = [:]
 
     /// Makes a set without objects.
@@ -110,6 +113,7 @@ package struct Manifests: Sendable {
             return
         }
         places[object.key] = place
+        written[object.key] = root.value
         objects[keyPath: list].append(object)
     }
 

@@ -101,6 +101,8 @@ struct StartCommand: ParsableCommand {
         try reporting {
             let client = try lab.connect()
             let process = try client.call(.node(node, .start)).process
+            // The controller is none of the nodes; they wait for it, nobody else does.
+            guard node != "controller" else { return }
             try Readiness(client, seconds: timeout).wait(forNode: node, process: process)
         }
     }

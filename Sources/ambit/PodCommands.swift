@@ -86,7 +86,7 @@ struct LogsCommand: ParsableCommand {
     private func source(_ client: ControlClient) throws(LabError) -> LogSource {
         guard let name else { return .supervisor }
         let nodes = try client.call(.status).status?.nodes.map(\.name) ?? []
-        if namespace == nil, nodes.contains(name) { return .node(name) }
+        if namespace == nil, nodes.contains(name) || name == "controller" { return .node(name) }
         let pod = PodName(name, namespace: namespace ?? "default")
         return .pod(namespace: pod.namespace, name: pod.name)
     }

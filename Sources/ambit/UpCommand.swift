@@ -31,6 +31,12 @@ struct UpCommand: ParsableCommand {
     @Option(help: "The ambit-node to run instead of the one beside this program.")
     var nodeBinary: String?
 
+    @Flag(help: "Have ambit-controller serve the nodes, as in a cluster, instead of files.")
+    var controller = false
+
+    @Option(help: "The ambit-controller to run instead of the one beside this program.")
+    var controllerBinary: String?
+
     @Option(
         help: ArgumentHelp(
             "A PEM file with a root's certificate and private key, to certify with.",
@@ -58,6 +64,9 @@ struct UpCommand: ParsableCommand {
             options.authority = authority.map { URL(fileURLWithPath: $0).path }
             try LabLauncher.check(name: lab.name)
             if !withoutMesh { options.nodeBinary = try nodeBinary ?? LabLauncher.nodeBinary() }
+            if (controller || controllerBinary != nil) && !withoutMesh {
+                options.controllerBinary = try controllerBinary ?? LabLauncher.controllerBinary()
+            }
             let sources = try Output.read(files)
             let client = try LabLauncher.start(options)
             do {
@@ -132,6 +141,7 @@ struct SuperviseCommand: ParsableCommand {
     var nodeFlags: [String] = []
 
     @Option var nodeBinary: String?
+    @Option var controllerBinary: String?
 
     @Option var authority: String?
 
@@ -140,6 +150,7 @@ struct SuperviseCommand: ParsableCommand {
             try LabLauncher.check(name: lab.name)
             var options = SupervisorOptions(name: lab.name)
             options.nodeBinary = nodeBinary
+            options.controllerBinary = controllerBinary
             options.nodeFlags = nodeFlags
             options.authority = authority
             throw ExitCode(SupervisorStart.run(options))

@@ -22,12 +22,21 @@ package enum LabLauncher {
 
     /// The `ambit-node` beside this program.
     package static func nodeBinary() throws(LabError) -> String {
+        try binary("ambit-node", option: "--node-binary")
+    }
+
+    /// The `ambit-controller` beside this program.
+    package static func controllerBinary() throws(LabError) -> String {
+        try binary("ambit-controller", option: "--controller-binary")
+    }
+
+    private static func binary(_ name: String, option: String) throws(LabError) -> String {
         let own = URL(fileURLWithPath: ownPath)
-        let path = own.deletingLastPathComponent().appendingPathComponent("ambit-node").path
+        let path = own.deletingLastPathComponent().appendingPathComponent(name).path
         guard FileManager.default.isExecutableFile(atPath: path) else {
             throw LabError(
                 .failed,
-                "there is no ambit-node beside \(own.path) (name another with --node-binary)"
+                "there is no \(name) beside \(own.path) (name another with \(option))"
             )
         }
         return path
@@ -66,6 +75,9 @@ package enum LabLauncher {
             )
             if let binary = options.nodeBinary {
                 command.arguments += ["--node-binary", binary]
+            }
+            if let binary = options.controllerBinary {
+                command.arguments += ["--controller-binary", binary]
             }
             for flag in options.nodeFlags { command.arguments += ["--node-flag", flag] }
             if let authority = options.authority {

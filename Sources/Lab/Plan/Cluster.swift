@@ -15,6 +15,8 @@ package struct Cluster: Sendable {
 
     private let settings: MeshSettings
     private var objects = ObjectSet()
+    // What the files said, from which the controller's folder is made.
+    private var written: [ObjectKey: Value] = [:]
     private var assignments = Assignments()
     private var warnings: [String] = []
 
@@ -48,6 +50,7 @@ package struct Cluster: Sendable {
         let manifests = try read(files)
         warnings = manifests.warnings.map(\.description)
         objects.apply(manifests.objects)
+        written.merge(manifests.written) { $1 }
     }
 
     /// Removes the objects that files name.
@@ -102,6 +105,7 @@ package struct Cluster: Sendable {
         plan.state = translation.state
         plan.serviceTargets = serviceTargets(of: filled)
         plan.meshState = translation.state.json.pretty()
+        plan.objectFile = ObjectFile(filled, written: written).bytes
         let uids = Dictionary(
             plan.pods.map { ($0.key, $0.uid) },
             uniquingKeysWith: { _, last in last }

@@ -10,6 +10,8 @@ package struct ClusterPlan: Sendable {
     package var meshState: [UInt8] = []
     /// The content of the file each node reads its own pods from.
     package var podFiles: [String: [UInt8]] = [:]
+    /// The content of the file the controller reads the objects from.
+    package var objectFile: [UInt8] = []
     /// The identities of each node's enrolled pods.
     package var identities: [String: Set<SPIFFEID>] = [:]
     /// The state itself, and named ports of services by their names in DNS (SRV).

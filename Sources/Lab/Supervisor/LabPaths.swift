@@ -9,6 +9,17 @@ enum LabPaths {
     /// A file system of its own, so that logs cannot take the room of state files.
     static let logs = root + "/logs"
     static let meshState = root + "/mesh.json"
+    /// The objects as the controller reads them.
+    static let objects = root + "/objects"
+    static let objectFile = objects + "/lab.yaml"
+    /// Whose each node's token is.
+    static let tokens = root + "/tokens.json"
+    /// The certificate authority's folder, which the controller reads.
+    static let authority = root + "/ca"
+    static let authorityRoots = authority + "/root-cert.pem"
+    static let authorityCertificate = authority + "/ca-cert.pem"
+    static let authorityKey = authority + "/ca-key.pem"
+    static let controllerLog = logs + "/controller"
     static let supervisorLog = logs + "/supervisor"
 
     /// The network namespace of a pod; object names have neither slash nor underscore.
@@ -29,6 +40,9 @@ enum LabPaths {
 
     /// Where a node gets its certificates.
     static func signerSocket(ofNode name: String) -> String { nodes + "/" + name + ".signer" }
+
+    /// The token a node shows the controller.
+    static func token(ofNode name: String) -> String { nodes + "/" + name + ".token" }
 
     static func log(ofPod namespace: String, _ name: String) -> String {
         logs + "/pod_" + namespace + "_" + name

@@ -58,7 +58,8 @@ extension Supervisor {
         }
         for node in old.nodes where !plan.nodes.contains(node) {
             proxies.removeValue(forKey: node.name)?.remove()
-            signers.stop(node: node.name)
+            signers?.stop(node: node.name)
+            tokens[node.name] = nil
             unnameNamespace(LabPaths.namespace(ofNode: node.name))
             Calls.removeFile(LabPaths.podsFile(ofNode: node.name))
             do {
@@ -84,7 +85,8 @@ extension Supervisor {
                     LabPaths.namespace(ofNode: node.name)
                 )
                 if let binary = options.nodeBinary {
-                    try signers.serve(node: node.name)
+                    try signers?.serve(node: node.name)
+                    if controller != nil { try giveToken(node) }
                     proxies[node.name] = try NodeProxy(
                         node.name,
                         command: proxyCommand(binary, node, network),
@@ -103,18 +105,33 @@ extension Supervisor {
         _ node: NodePlan,
         _ network: NodeNetwork
     ) -> Command {
+        let source =
+            controller == nil
+            ? [
+                "--mesh-state=" + LabPaths.meshState,
+                "--signer-socket=" + LabPaths.signerSocket(ofNode: node.name),
+            ]
+            : [
+                "--controller-address=" + LabController.address(for: node),
+                "--controller-root=" + LabPaths.authorityRoots,
+                "--controller-token=" + LabPaths.token(ofNode: node.name),
+                "--pod-name=" + ObjectFile.proxyName(node.name),
+            ]
         var command = Command(
             arguments: [
-                binary,
-                "--node-name=" + node.name,
-                "--mesh-state=" + LabPaths.meshState,
+                binary, "--node-name=" + node.name,
                 "--pods=" + LabPaths.podsFile(ofNode: node.name),
-                "--signer-socket=" + LabPaths.signerSocket(ofNode: node.name),
-            ] + options.nodeFlags.map { "--" + $0 },
+            ] + source + options.nodeFlags.map { "--" + $0 },
             environment: environment
         )
         command.network = network.namespace.raw
         return command
+    }
+
+    private func giveToken(_ node: NodePlan) throws(SystemError) {
+        let token = (0..<4).map { _ in String(UInt64.random(in: 0 ... .max), radix: 36) }.joined()
+        tokens[node.name] = token
+        try Calls.replaceFile(LabPaths.token(ofNode: node.name), with: Array(token.utf8))
     }
 
     private func addPods(_ failures: inout [LabError]) {
@@ -155,10 +172,16 @@ extension Supervisor {
 
     // Nodes read these whenever they are replaced.
     private func writeState(_ failures: inout [LabError]) {
-        signers.host(plan.identities)
+        signers?.host(plan.identities)
         nameServer.update(plan.state, targets: plan.serviceTargets)
         do throws(SystemError) {
-            try Calls.replaceFile(LabPaths.meshState, with: plan.meshState)
+            if let controller {
+                try Calls.replaceFile(LabPaths.tokens, with: ObjectFile.tokens(tokens))
+                try Calls.replaceFile(LabPaths.objectFile, with: plan.objectFile)
+                controller.startOnce()
+            } else {
+                try Calls.replaceFile(LabPaths.meshState, with: plan.meshState)
+            }
             for (node, content) in plan.podFiles {
                 try Calls.replaceFile(LabPaths.podsFile(ofNode: node), with: content)
             }

@@ -34,7 +34,8 @@ extension Supervisor {
                 guard (0...86_400).contains(overlap) else {
                     throw LabError(.usage, "an overlap is 0 to 86400 seconds, found \(overlap)")
                 }
-                try signers.rotateRoot(overlapSeconds: overlap)
+                try signers?.rotateRoot(overlapSeconds: overlap)
+                try authority?.rotateRoot(overlapSeconds: overlap)
                 connection.reply(Reply())
             case .attach:
                 connection.isAttached = true
@@ -121,6 +122,8 @@ extension Supervisor {
         switch source {
         case .pod(let namespace, let name):
             path = try pod(namespace, name).log.path
+        case .node(Self.controllerName) where controller != nil:
+            path = LabPaths.controllerLog
         case .node(let name):
             guard let proxy = proxies[name] else { throw noProxy(name) }
             path = proxy.log.path
@@ -181,6 +184,10 @@ extension Supervisor {
         on name: String,
         for connection: ControlConnection
     ) throws(LabError) {
+        if name == Self.controllerName, let controller {
+            try perform(action, on: controller)
+            return connection.reply(Reply())
+        }
         guard fabric.node(name) != nil else {
             throw LabError(.usage, "there is no Node \(name)")
         }
@@ -193,6 +200,21 @@ extension Supervisor {
             reply.process = try proxy.perform(action)
         }
         connection.reply(reply)
+    }
+
+    /// What the controller is called where nodes are named.
+    static let controllerName = "controller"
+
+    private func perform(_ action: NodeAction, on controller: LabController) throws(LabError) {
+        switch action {
+        case .start, .startNext: controller.start()
+        case .stop(let signal): controller.stop(signal: signal)
+        case .restart(let signal):
+            controller.stop(signal: signal)
+            controller.startWhenEnded()
+        case .retirePrevious, .cut, .mend:
+            throw LabError(.usage, "the controller can be started, stopped and restarted only")
+        }
     }
 
     private func noProxy(_ name: String) -> LabError {

@@ -16,7 +16,12 @@ final class Supervisor {
     let loop = PollLoop()
     let children = Children()
     let fabric: Fabric
-    let signers: Signers
+    /// Certifies by a socket for each node; nil when a controller does.
+    let signers: Signers?
+    let authority: LabAuthority?
+    let controller: LabController?
+    /// What each node's proxy shows the controller.
+    var tokens: [String: String] = [:]
     let nameServer: ClusterNameServer
     let environment: [String]
     var cluster: Cluster
@@ -33,10 +38,6 @@ final class Supervisor {
         self.listener = listener
         cluster = Cluster(nodeFlags: options.nodeFlags)
         fabric = try Fabric(resolvers: Cluster.resolvers)
-        signers = try Signers(
-            trustDomain: cluster.trustDomain,
-            authority: options.authority
-        )
         nameServer = try ClusterNameServer(
             cluster.resolver,
             addresses: Cluster.resolvers.filter { $0.family == .v4 || NetworkParameters.hasIPv6 },
@@ -47,6 +48,27 @@ final class Supervisor {
             environment.append("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
         }
         self.environment = environment
+        if let binary = options.controllerBinary {
+            signers = nil
+            authority = try LabAuthority(
+                trustDomain: cluster.trustDomain,
+                authority: options.authority,
+                loop: loop
+            )
+            controller = try LabController(
+                binary,
+                settings: Self.controllerFlags(options.nodeFlags),
+                environment: environment,
+                loop: loop,
+                children: children
+            )
+        } else {
+            signers = try Signers(
+                trustDomain: cluster.trustDomain,
+                authority: options.authority
+            )
+            (authority, controller) = (nil, nil)
+        }
         try watchSignals()
         loop.watch(self.listener.raw) { [unowned self] in acceptConnections() }
         boundLogs()
@@ -55,6 +77,12 @@ final class Supervisor {
     /// Serves until the lab ends.
     func run() {
         loop.run()
+    }
+
+    // The settings that concern the whole mesh.
+    private static func controllerFlags(_ nodeFlags: [String]) -> [String] {
+        let shared = ["trust-domain=", "cluster-domain=", "cluster-id=", "network="]
+        return nodeFlags.filter { flag in shared.contains { flag.hasPrefix($0) } }.map { "--" + $0 }
     }
 
     private func watchSignals() throws(SystemError) {
@@ -100,6 +128,7 @@ final class Supervisor {
     private func boundLogs() {
         for pod in pods.values { pod.log.bound() }
         for proxy in proxies.values { proxy.log.bound() }
+        controller?.log.bound()
         loop.after(milliseconds: 1_000) { [unowned self] in boundLogs() }
     }
 

@@ -4,6 +4,8 @@ package struct SupervisorOptions: Sendable, Codable {
     package var name: String
     /// The `ambit-node` program; nil for a lab without a mesh.
     package var nodeBinary: String?
+    /// The `ambit-controller` program; nil for a lab whose nodes read files.
+    package var controllerBinary: String?
     /// `KEY=VALUE` entries that become flags of every `ambit-node`.
     package var nodeFlags: [String] = []
     /// A PEM file with the root's certificate and key; nil for a new root that lives in memory.

@@ -85,6 +85,7 @@ package enum SupervisorStart {
         )
         for directory in [
             LabPaths.root, LabPaths.namespaces, LabPaths.pods, LabPaths.nodes, LabPaths.logs,
+            LabPaths.objects, LabPaths.authority,
         ] {
             try Calls.makeDirectory(directory)
         }
