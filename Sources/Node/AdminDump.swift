@@ -82,7 +82,14 @@ enum AdminDump {
 
     /// Every key at the value in force, as `--print-config` writes it.
     private static func configuration(_ configuration: NodeConfiguration) -> JSON {
-        .object(NodeConfiguration.keys.map { ($0.name, .string($0.show(configuration))) })
+        .object(
+            NodeConfiguration.keys.map { key in
+                let value = key.show(configuration)
+                // A token may be given as it is, not as a path; nobody is to read it here.
+                let isSecret = key.name == "controller-token" && !value.contains("/")
+                return (key.name, .string(isSecret && !value.isEmpty ? "(hidden)" : value))
+            }
+        )
     }
 
     private static func certificate(_ report: CertificateReport) -> JSON {

@@ -1,8 +1,8 @@
 /// What an operator decides for the agent: where pods come from, and the paths it shares with the
 /// host.
 package struct AgentConfiguration: Sendable, Equatable {
-    /// Where the API server is: `auto` for the cluster this runs in, if it does; `off`; `in-cluster`;
-    /// or the path of a kubeconfig.
+    /// Where the API server is: `auto` for the cluster this runs in, if it does; `off`;
+    /// `in-cluster`; or the path of a kubeconfig.
     package var kubernetes = "auto"
     /// The namespace the node's own pod and DaemonSet are in.
     package var namespace = "ambit-system"

@@ -13,8 +13,14 @@ final class Control: TimerHandler {
     static let stateBytesMax = 512 << 20
     private static let tickMilliseconds: UInt64 = 1000
     private static let repairTicks = 10
-    private static let thoroughLooks = 3
+    private static let thoroughLooks = 6
     private static let expireTicks = 15
+    /// Each look lists the node's interfaces, one for every pod.
+    private static let addressTicks = 10
+    /// What counts as a burst: at its far end a tunnel of a hundred connections counts as one.
+    private static let burstMin = 16
+    /// Longer than a spare tunnel stays idle and two rounds of its timer.
+    private static let lateTrimTicks = 42
 
     let configuration: NodeConfiguration
     let loop: EventLoop
@@ -33,6 +39,7 @@ final class Control: TimerHandler {
     private var checksDue: [String] = []
     private var checksPerTick = 0
     private var peakConnections = 0
+    private var lateTrim = 0
     private let answers: Mailbox<PodAnswer>
     let descriptions: Mailbox<[ConnectionDescription]>
     private var descriptionsHandler: MailboxHandler<[ConnectionDescription]>?
@@ -313,7 +320,8 @@ final class Control: TimerHandler {
             excludedOutboundPorts: pod.local.excludedOutboundPorts,
             excludedInboundPorts: pod.local.excludedInboundPorts,
             capturesDNS: pod.local.capturesDNS && configuration.answersDNS,
-            ipv6: hasIPv6
+            ipv6: hasIPv6,
+            avoidsTracking: !configuration.agent.foreignAgentSocketPath.isEmpty
         )
     }
 
@@ -391,13 +399,13 @@ final class Control: TimerHandler {
     /// Puts back what somebody took away of a pod's capture.
     ///
     /// Without rules traffic goes past the mesh: they have a turn each time. Without routes and
-    /// settings it stands still: they are read every third time.
+    /// settings it stands still: they are read every sixth time.
     private func check(_ pod: ManagedPod) {
         guard pod.state == .captured, let namespace = pod.namespace else { return }
         pod.looks &+= 1
         do throws(CaptureError) {
             if let proof = pod.proof, !pod.looks.isMultiple(of: Control.thoroughLooks),
-                try PodCapture.isCurrent(proof, in: namespace.namespace)
+                try proof.isCurrent
             {
                 return
             }
@@ -423,7 +431,7 @@ final class Control: TimerHandler {
             return drainTick()
         }
         repair()
-        readNodeAddresses()
+        if ticks % Control.addressTicks == 0 { readNodeAddresses() }
         if ticks % Control.expireTicks == 0 { telemetry.metrics.expire(live: snapshot) }
         trimAfterBurst()
         _ = loop.schedule(afterMilliseconds: Control.tickMilliseconds, self)
@@ -438,7 +446,11 @@ final class Control: TimerHandler {
     private func trimAfterBurst() {
         let live = liveConnections
         peakConnections = max(peakConnections, live)
-        guard peakConnections > 64, live < peakConnections / 2, ticks % 5 == 0 else { return }
+        let wasBurst = peakConnections > Control.burstMin && live < peakConnections / 2
+        let isOver = wasBurst && ticks % 5 == 0
+        guard isOver || ticks == lateTrim else { return }
+        // Once more when the tunnels that the burst needed have gone, too.
+        if isOver { lateTrim = ticks + Control.lateTrimTicks }
         peakConnections = live
         for worker in workers { worker.mailbox.send(.trim) }
         Process.trimMemory()
@@ -553,6 +565,7 @@ final class ManagedPod {
         state = .pending(reason)
         generation += 1
         namespace = nil
+        proof = nil
     }
 
     /// Whether capture should be tried again.

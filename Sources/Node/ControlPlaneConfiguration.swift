@@ -5,7 +5,7 @@ package struct ControlPlaneConfiguration: Sendable, Equatable {
     /// The name in the certificate of the control plane; empty for the host of its address.
     package var name = ""
     /// The roots it must lead to: a path, a PEM text, or `SYSTEM`.
-    package var roots = "/var/run/secrets/ambit/root/root-cert.pem"
+    package var roots = "/var/run/secrets/ambit/" + "root/root-cert.pem"
     /// The service-account token: a path, or the token itself.
     package var token = "/var/run/secrets/ambit/token"
     /// Where certificates are signed; empty for the address of discovery.

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Mesh
 internal import Tunnel
 
 /// What the data path takes of the configuration, worked out once.
@@ -17,6 +18,8 @@ struct DataPathSettings: Sendable {
     let handshakesPerPodMax: Int
     let connectionsPerPodMax: Int
     let tunnel: TunnelLimits
+    /// Where the probes come from that a foreign agent lets in; empty without one.
+    let foreignProbeSources: Set<IPAddress>
     /// How long a connection waits for the mesh to know its own pod (PROTOCOL.md §1.16).
     let workloadWaitMilliseconds: UInt64 = 5000
 
@@ -43,6 +46,14 @@ struct DataPathSettings: Sendable {
         limits.pingIntervalMilliseconds = configuration.pingIntervalMilliseconds
         limits.pingTimeoutMilliseconds = configuration.pingTimeoutMilliseconds
         tunnel = limits
+        let hasForeignAgent = !configuration.agent.foreignAgentSocketPath.isEmpty
+        // The addresses of PROTOCOL.md §1.5: 169.254.7.127 and fd16:9254:7127:1337:ffff:….
+        foreignProbeSources =
+            hasForeignAgent
+            ? [
+                IPAddress(v4: 0xA9FE_077F),
+                IPAddress(v6High: 0xFD16_9254_7127_1337, low: 0xFFFF_FFFF_FFFF_FFFF),
+            ] : []
     }
 }
 

@@ -99,6 +99,9 @@ final class InboundTunnel: TunnelOwner, LiveConnection {
 
     func tunnelHasRoom(_ connection: TunnelConnection) {}
 
+    // Its client knows, and closes it.
+    func tunnelIsSpare(_ connection: TunnelConnection) -> Bool { false }
+
     func tunnelDraining(_ connection: TunnelConnection) {}
 
     func tunnelClosed(_ connection: TunnelConnection, _ failure: TunnelFailure?) {

@@ -56,7 +56,10 @@ extension NodeConfiguration {
         let lines = keys.map { key in
             let value = key.show(defaults)
             let standing = key.isRequired ? "required" : value.isEmpty ? "" : "default \(value)"
-            let note = standing.isEmpty ? "" : " (\(standing))"
+            // No line is longer than a terminal of 100 columns.
+            let isLong = 8 + key.help.count + 3 + standing.count > 100
+            let space = isLong ? "\n        " : " "
+            let note = standing.isEmpty ? "" : "\(space)(\(standing))"
             return "  \(key.flag) \(key.formName)\n        \(key.help)\(note)\n"
         }
         return """

@@ -13,6 +13,7 @@ package struct NodeParts: Sendable {
     /// which must not be earlier than the node blocks its signals.
     package var didStart: @Sendable (Log, Metrics) -> Void
 
+    /// Holds the parts; `didStart` does nothing unless it is given.
     package init(
         certificates: any CertificateSource,
         feed: NodeFeed?,

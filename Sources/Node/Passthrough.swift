@@ -53,9 +53,10 @@ final class Passthrough: LiveConnection, RelayObserver {
         let flow = Flow(source: peer.ip, identity: nil, destination: dialled)
         self.flow = flow
         if let permit = permitProbe(flow, to: pod.local.probePorts, from: worker.nodeAddresses) {
-            isProbe = true
-            record.permitted(policy: permit.policy, rule: nil, dryRun: [])
-            return deliver(permit, peer, dialled)
+            return deliver(probe: permit, peer, dialled)
+        }
+        if let permit = permitProbe(flow, fromForeign: worker.settings.foreignProbeSources) {
+            return deliver(probe: permit, peer, dialled)
         }
         switch authorize(flow, to: destination) {
         case .denied(let denial):
@@ -65,6 +66,16 @@ final class Passthrough: LiveConnection, RelayObserver {
             record.permitted(policy: permit.policy, rule: permit.rule, dryRun: permit.dryRun)
             deliver(permit, peer, dialled)
         }
+    }
+
+    private func deliver(
+        probe permit: consuming Permit,
+        _ peer: SocketAddress,
+        _ dialled: SocketAddress
+    ) {
+        isProbe = true
+        record.permitted(policy: permit.policy, rule: nil, dryRun: [])
+        deliver(permit, peer, dialled)
     }
 
     // MARK: delivered

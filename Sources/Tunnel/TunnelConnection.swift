@@ -11,6 +11,9 @@ package protocol TunnelOwner: AnyObject {
     func tunnelRequested(_ stream: TunnelStream, fields: HeaderFields, endStream: Bool)
     /// A stream place became free, or the peer's limit changed.
     func tunnelHasRoom(_ connection: TunnelConnection)
+    /// Whether other connections to the same place have room, so that this one need not wait long
+    /// for its next stream.
+    func tunnelIsSpare(_ connection: TunnelConnection) -> Bool
     /// The peer takes no new streams; those that run go on.
     func tunnelDraining(_ connection: TunnelConnection)
     /// The connection is gone; called exactly once. nil: closed after all streams ended.
@@ -204,8 +207,10 @@ package final class TunnelConnection: ReadinessHandler, LoopTask, TimerHandler {
             let reason = "\(peerName) left a frame unfinished"
             return close(TunnelFailure(stage: .http2, reason: reason))
         }
-        if let idleSince, now &- idleSince >= limits.idleMilliseconds &* 1_000_000 {
-            drain()
+        if let idleSince {
+            let isSpare = owner?.tunnelIsSpare(self) == true
+            let patience = isSpare ? limits.spareIdleMilliseconds : limits.idleMilliseconds
+            if now &- idleSince >= patience &* 1_000_000 { drain() }
         }
         timer = loop.schedule(afterMilliseconds: limits.pingIntervalMilliseconds, self)
     }

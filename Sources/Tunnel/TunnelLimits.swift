@@ -8,6 +8,8 @@ package struct TunnelLimits: Sendable, Equatable {
     package var streamsMax: Int = 100
     /// An unused pooled connection closes after this.
     package var idleMilliseconds: UInt64 = 300_000
+    /// One that a burst needed beside another with room closes after this.
+    package var spareIdleMilliseconds: UInt64 = 20_000
     /// A PING goes out after this much silence.
     package var pingIntervalMilliseconds: UInt64 = 10_000
     /// Silence after a PING that ends the connection.

@@ -256,6 +256,14 @@ package final class TunnelPool: TunnelOwner {
         stream.abort("a server does not open streams")
     }
 
+    package func tunnelIsSpare(_ connection: TunnelConnection) -> Bool {
+        // Requests go to the first with room: that one stays, however long it is idle.
+        guard let key = keys[ObjectIdentifier(connection)],
+            let first = entries[key]?.open.first(where: { $0.hasRoom })
+        else { return false }
+        return first !== connection
+    }
+
     package func tunnelDraining(_ connection: TunnelConnection) {
         remove(connection)
     }

@@ -28,15 +28,22 @@ private final class TunnelSide: TunnelOwner, TunnelStreamOwner, RelayObserver {
     private(set) var isAnswered = false
     private(set) var taken = 0
     private(set) var end: RelayEnd?
+    private(set) var isClosed = false
+    /// What it says of its connection as the owner.
+    var isSpare = false
 
-    init(_ role: HTTP2Role, socket: consuming Descriptor) throws {
+    init(
+        _ role: HTTP2Role,
+        socket: consuming Descriptor,
+        limits: TunnelLimits = TunnelLimits()
+    ) throws {
         loop = try EventLoop()
         let isClient = role == .client
         let peer = isClient ? Fixture.server : Fixture.client
         let connection = TunnelConnection(
             loop: loop,
             buffers: buffers,
-            limits: TunnelLimits(),
+            limits: limits,
             role: role,
             socket: socket,
             session: try TLSSession(
@@ -62,14 +69,26 @@ private final class TunnelSide: TunnelOwner, TunnelStreamOwner, RelayObserver {
         connection?.respond(stream, status: 200, fields: HeaderFields(), endStream: false)
     }
     func tunnelHasRoom(_ connection: TunnelConnection) {}
+    func tunnelIsSpare(_ connection: TunnelConnection) -> Bool { isSpare }
     func tunnelDraining(_ connection: TunnelConnection) {}
-    func tunnelClosed(_ connection: TunnelConnection, _ failure: TunnelFailure?) {}
+    func tunnelClosed(_ connection: TunnelConnection, _ failure: TunnelFailure?) {
+        isClosed = true
+    }
     func streamAnswered(_ stream: TunnelStream, status: Int, fields: HeaderFields) {
         isAnswered = status == 200
     }
     func streamLost(_ stream: TunnelStream, _ end: RelayEnd) { self.end = end }
     func relayed(toSocket: Int, fromSocket: Int) { taken += fromSocket }
     func relayEnded(_ end: RelayEnd) { self.end = end }
+}
+
+/// Turns the loops, which never wait, until it is done; fails after five seconds.
+private func turn(_ sides: [TunnelSide], until isDone: () throws -> Bool) throws {
+    let end = ContinuousClock.now + .seconds(5)
+    while try !isDone() {
+        try #require(ContinuousClock.now < end, "not done in time")
+        for side in sides { try side.loop.turn(waiting: false) }
+    }
 }
 
 @Suite struct `A tunnel that is far behind its peer` {
@@ -113,13 +132,43 @@ private final class TunnelSide: TunnelOwner, TunnelStreamOwner, RelayObserver {
         #expect(received == bytes)
         #expect(client.end == nil && server.end == nil)
     }
+}
 
-    /// Turns the loops, which never wait, until it is done; fails after five seconds.
-    private func turn(_ sides: [TunnelSide], until isDone: () throws -> Bool) throws {
-        let end = ContinuousClock.now + .seconds(5)
-        while try !isDone() {
-            try #require(ContinuousClock.now < end, "not done in time")
-            for side in sides { try side.loop.turn(waiting: false) }
-        }
+@Suite struct `A tunnel that nobody uses` {
+    private func limits() -> TunnelLimits {
+        var limits = TunnelLimits()
+        limits.pingIntervalMilliseconds = 10
+        limits.spareIdleMilliseconds = 50
+        return limits
+    }
+
+    private func tunnel() throws -> [TunnelSide] {
+        let wire = try makePair()
+        return [
+            try TunnelSide(.client, socket: Descriptor(owning: wire.near), limits: limits()),
+            try TunnelSide(.server, socket: Descriptor(owning: wire.far)),
+        ]
+    }
+
+    @Test func `closes soon when others have room, and stays when it is the only one`() throws {
+        let spare = try tunnel()
+        let only = try tunnel()
+        let all = spare + only
+        try turn(all) { all.allSatisfy { $0.connection?.isOpen == true } }
+        spare[0].isSpare = true
+        try turn(all) { spare.allSatisfy(\.isClosed) }
+        #expect(only.allSatisfy { !$0.isClosed })
+    }
+
+    @Test func `serves its stream as long as that lasts, spare or not`() throws {
+        let used = try tunnel()
+        let spare = try tunnel()
+        let all = used + spare
+        try turn(all) { all.allSatisfy { $0.connection?.isOpen == true } }
+        try used[0].request()
+        try turn(all) { used[0].isAnswered }
+        for side in [used[0], spare[0]] { side.isSpare = true }
+        try turn(all) { spare.allSatisfy(\.isClosed) }
+        #expect(used.allSatisfy { !$0.isClosed && $0.end == nil })
     }
 }
