@@ -61,9 +61,23 @@ func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target 
 }
 
 // A program: Sources/NAME/main.swift, which parses, builds and runs.
-func program(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-    .executableTarget(name: name, dependencies: dependencies, swiftSettings: settings)
+func program(
+    _ name: String,
+    _ dependencies: [Target.Dependency],
+    linked linkerSettings: [LinkerSetting] = []
+) -> Target {
+    .executableTarget(
+        name: name,
+        dependencies: dependencies,
+        swiftSettings: settings,
+        linkerSettings: linkerSettings
+    )
 }
+
+// A program for a host where nothing of the image is: static and stripped in release builds.
+let asOneFile: [LinkerSetting] = [
+    .unsafeFlags(["-static-executable", "-Xlinker", "-s"], .when(configuration: .release))
+]
 
 // Parts of the benchmark, which lie under bench.
 func module(_ name: String, at path: String, _ dependencies: [Target.Dependency]) -> Target {
@@ -154,18 +168,7 @@ let package = Package(
                 + grpc + nio
         ),
         module("CNI", ["JSON", "Reactor"]),
-        // On the host, where nothing of the image is: one static file in release builds.
-        .executableTarget(
-            name: "ambit-cni",
-            dependencies: ["CNI"],
-            swiftSettings: settings,
-            linkerSettings: [
-                .unsafeFlags(
-                    ["-static-executable", "-Xlinker", "-s"],
-                    .when(configuration: .release)
-                )
-            ]
-        ),
+        program("ambit-cni", ["CNI"], linked: asOneFile),
         // What a node does beside the data path: finds its pods, speaks with the control plane.
         module(
             "Agent",
@@ -229,9 +232,9 @@ let package = Package(
         tests(
             "ControlTests",
             [
-                "APIServerDouble", "Agent", "AmbientProtocol", "Authorization", "CNI", "Capture",
-                "Controller", "Discovery", "Identity", "JSON", "Kubernetes", "Mesh", "Netlink",
-                "Node", "Reactor", "TLS", "Telemetry", "Terminal", http,
+                "APIServerDouble", "Agent", "AmbientProtocol", "Authorization", "CLinux", "CNI",
+                "Capture", "Controller", "Discovery", "Identity", "JSON", "Kubernetes", "Mesh",
+                "Netlink", "Node", "Reactor", "TLS", "Telemetry", "Terminal", http,
             ] + grpc + nio + certificates
         ),
         tests("SimTests", ["HTTP"]),

@@ -26,6 +26,7 @@ package final class PodAgent: Sendable {
 
     private let configuration: NodeConfiguration
     private let source: Source
+    private let processRoot: String
     private let outcomes: AsyncStream<(LocalPod, NodeFeed.Outcome)>
     private let outcome: AsyncStream<(LocalPod, NodeFeed.Outcome)>.Continuation
     private let running = Mutex<Running?>(nil)
@@ -41,14 +42,23 @@ package final class PodAgent: Sendable {
         self.init(configuration, try PodAgent.source(configuration, environment))
     }
 
-    /// The same with a cluster that is given.
-    package convenience init(_ configuration: NodeConfiguration, cluster: any Cluster) {
-        self.init(configuration, .cluster(cluster))
+    /// The same with a cluster that is given, and another place than `/proc` for processes.
+    package convenience init(
+        _ configuration: NodeConfiguration,
+        cluster: any Cluster,
+        processRoot: String
+    ) {
+        self.init(configuration, .cluster(cluster), processRoot: processRoot)
     }
 
-    private init(_ configuration: NodeConfiguration, _ source: Source) {
+    private init(
+        _ configuration: NodeConfiguration,
+        _ source: Source,
+        processRoot: String = "/proc"
+    ) {
         self.configuration = configuration
         self.source = source
+        self.processRoot = processRoot
         (outcomes, outcome) = AsyncStream.makeStream()
     }
 
@@ -132,7 +142,7 @@ package final class PodAgent: Sendable {
             cluster: cluster,
             feed: feed,
             log: log,
-            processes: try ProcessNamespaces(),
+            processes: try ProcessNamespaces(root: processRoot),
             record: EnrolmentFile(
                 folder: agent.stateFolder,
                 excludedNamespaces: Set(PodAgent.words(agent.excludedNamespaces))

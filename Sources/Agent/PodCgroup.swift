@@ -4,14 +4,14 @@
 /// `systemd` driver a slice `kubepods-besteffort-podUID.slice` with underscores in the UID; below
 /// them containerd, CRI-O and Docker make one for each container, under names of their own. A path
 /// may begin with `..` where the reader has a cgroup namespace.
-enum PodCgroup {
+package enum PodCgroup {
     /// The largest text that is read, in bytes; a process is in at most some twenty hierarchies.
-    static let bytesMax = 64 << 10
+    package static let bytesMax = 64 << 10
 
     /// The pod's UID in lower case and with dashes where a UUID has them; nil for no pod.
     ///
     /// Of several the outermost counts: what a container makes within its own cgroup says nothing.
-    static func podUID(_ text: some StringProtocol) -> String? {
+    package static func podUID(_ text: some StringProtocol) -> String? {
         for line in text.split(separator: "\n") {
             // HIERARCHY:CONTROLLERS:PATH, and a path may hold colons.
             let fields = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
@@ -46,7 +46,7 @@ enum PodCgroup {
     }
 
     /// When a process started, in clock ticks since boot: field 22 of `/proc/PID/stat`.
-    static func startTime(_ text: some StringProtocol) -> UInt64? {
+    package static func startTime(_ text: some StringProtocol) -> UInt64? {
         // The second field is the program's name in parentheses, whatever it holds.
         guard let end = text.lastIndex(of: ")") else { return nil }
         let fields = text[text.index(after: end)...].split(separator: " ")

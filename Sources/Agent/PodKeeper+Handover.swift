@@ -25,7 +25,11 @@ extension PodKeeper {
         let local = state.local(enrolment, in: namespace)
         adopt(namespace, sandbox: request.containerID, for: name)
         tell(local, for: name)
-        return await capture(local)
+        let answer = await capture(local)
+        guard case .failed = answer else { return answer }
+        // The node tries again every second: what was in the way may be over in time.
+        let isCaptured = await wait(Limit.retryWait) { pods[name]?.outcome == .captured }
+        return isCaptured ? .done : answer
     }
 
     /// Whether a pod is captured as it should be.

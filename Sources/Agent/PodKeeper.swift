@@ -14,9 +14,11 @@ actor PodKeeper {
     enum Limit {
         /// How long a hand-over waits for the lists, for the pod, and for its capture; together
         /// less than the plugin waits.
-        static let syncWait: Duration = .seconds(15)
+        static let syncWait: Duration = .seconds(10)
         static let podWait: Duration = .seconds(3)
-        static let captureWait: Duration = .seconds(20)
+        static let captureWait: Duration = .seconds(8)
+        /// How long it waits beyond a failure for a later attempt.
+        static let retryWait: Duration = .seconds(4)
         /// How long the first list waits for namespaces of pods that should have one.
         static let firstSearches = 15
         /// Searches after which a pod is looked for rarely.
@@ -268,7 +270,10 @@ actor PodKeeper {
     /// Takes what became of a pod's capture.
     func take(_ local: LocalPod, _ outcome: NodeFeed.Outcome) {
         let name = PodName(local.namespace, local.name)
-        guard let state = pods[name], state.pod.metadata.uid == local.uid else { return }
+        guard let state = pods[name], state.pod.metadata.uid == local.uid,
+            // What became of a sandbox that is gone says nothing of the one there is.
+            state.told == nil || state.told?.networkNamespacePath == local.networkNamespacePath
+        else { return }
         pods[name]?.outcome = outcome
         switch outcome {
         case .captured where state.told != nil:
@@ -289,7 +294,11 @@ actor PodKeeper {
     }
 
     /// Notes what the node is told by a hand-over.
-    func tell(_ local: LocalPod, for name: PodName) { pods[name]?.told = local }
+    func tell(_ local: LocalPod, for name: PodName) {
+        pods[name]?.told = local
+        pods[name]?.outcome = nil
+        pods[name]?.wasReleased = false
+    }
 
     /// The sandbox of a pod is gone, and with it its capture.
     func forgetNamespace(of name: PodName) {

@@ -121,6 +121,8 @@ package enum Handover {
     package struct Refusal: Error, Sendable, Hashable, CustomStringConvertible {
         package let reason: String
 
+        package init(reason: String) { self.reason = reason }
+
         /// The reason.
         package var description: String { reason }
     }

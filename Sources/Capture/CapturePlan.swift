@@ -11,6 +11,9 @@ package struct CapturePlan: Sendable, Hashable {
     package var excludedInboundPorts: [UInt16]
     /// Whether queries to port 53 of any address are brought to our listener.
     package var capturesDNS: Bool
+    /// Whether captured traffic is kept from connection tracking, and so from the NAT rules that a
+    /// foreign agent puts into the pod (PROTOCOL.md §1.3).
+    package var avoidsTracking: Bool
     /// Whether the pod has IPv6; without it, IPv6 connections out of the pod are refused.
     package var ipv6: Bool
 
@@ -18,12 +21,14 @@ package struct CapturePlan: Sendable, Hashable {
         excludedOutboundPorts: [UInt16] = [],
         excludedInboundPorts: [UInt16] = [],
         capturesDNS: Bool = true,
-        ipv6: Bool = true
+        ipv6: Bool = true,
+        avoidsTracking: Bool = false
     ) {
         self.excludedOutboundPorts = excludedOutboundPorts
         self.excludedInboundPorts = excludedInboundPorts
         self.capturesDNS = capturesDNS
         self.ipv6 = ipv6
+        self.avoidsTracking = avoidsTracking
     }
 
     /// The plan of a pod, whose namespace tells about IPv6 (`PodCapture.supportsIPv6`).

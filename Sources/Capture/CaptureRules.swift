@@ -97,7 +97,18 @@ struct CaptureRules {
                 hook: "type filter hook prerouting priority mangle; policy accept;",
                 rules: ["iif \"lo\" goto loopback", "iif != \"lo\" goto arriving"]
             ),
-        ]
+        ] + (plan.avoidsTracking ? untracked : [])
+    }
+
+    /// What is not tracked no NAT rule sees: a redirection would tear it from our listeners.
+    private static var untracked: [Chain] {
+        ["output", "prerouting"].map { hook in
+            Chain(
+                name: "untracked_\(hook)",
+                hook: "type filter hook \(hook) priority raw; policy accept;",
+                rules: ["meta l4proto tcp notrack", "udp dport 53 notrack", "udp sport 53 notrack"]
+            )
+        }
     }
 
     /// What the pod sends: marked, so that it is routed to `lo`, unless it is to be left alone.

@@ -1,6 +1,5 @@
 internal import CNetfilter
 internal import Glibc
-internal import Reactor
 internal import Synchronization
 
 /// libnftables, one transaction at a time, in the calling thread's network namespace.
@@ -16,19 +15,6 @@ enum Nftables {
     /// Runs a listing command and returns what it prints.
     static func list(_ command: String) throws(CaptureError) -> String {
         try perform(command, listing: true)
-    }
-
-    /// The number of the ruleset in force; every transaction, whoever makes it, changes it.
-    ///
-    /// Costs a hundredth of a listing.
-    static func generation() throws(CaptureError) -> UInt32 {
-        var number: UInt32 = 0
-        do throws(SystemError) {
-            try checked("nftables generation") { unsafe ambit_nft_generation(&number) }
-        } catch {
-            throw .system("ask for the generation of the rules", error)
-        }
-        return number
     }
 
     private static func perform(_ text: String, listing: Bool) throws(CaptureError) -> String {

@@ -74,24 +74,15 @@ package enum PodCapture {
                     return nil
                 }
             }
-            // Asked first: a change during the listing shows the next time.
-            let proof = CaptureProof(plan: plan, generation: try Nftables.generation())
-            if proof != earlier {
-                guard let listing = try listing(), let settings = memory(in: listing),
-                    CaptureRules(plan, memory: settings).match(listing)
-                else { return nil }
+            if let earlier, earlier.plan == plan, try earlier.isCurrent {
+                return try hasRoutes(plan) ? earlier : nil
             }
+            // Asked first: a change during the listing shows the next time.
+            let proof = try CaptureProof(plan)
+            guard let listing = try listing(), let settings = memory(in: listing),
+                CaptureRules(plan, memory: settings).match(listing)
+            else { return nil }
             return try hasRoutes(plan) ? proof : nil
-        }
-    }
-
-    /// Whether nobody changed the rules since they were found in force; costs one message.
-    package static func isCurrent(
-        _ proof: CaptureProof,
-        in namespace: borrowing NetworkNamespace
-    ) throws(CaptureError) -> Bool {
-        try namespace.inside { () throws(CaptureError) in
-            try Nftables.generation() == proof.generation
         }
     }
 
@@ -142,6 +133,8 @@ extension PodCapture {
     private static func installRoutes(_ plan: CapturePlan) throws(CaptureError) {
         do throws(NetlinkError) {
             var socket = try RouteSocket()
+            // Runtimes may still be at it when a pod is handed over: without `lo` no route goes in.
+            try socket.setLink("lo", up: true)
             for family in families(plan) {
                 try socket.addLocalDefaultRoute(table: table, family: family)
                 for rule in rules(family) { try socket.addRule(rule) }

@@ -102,13 +102,13 @@ import Testing
         let plan = CapturePlan()
         try PodCapture.install(in: bench.pod, plan)
         let first = try #require(try PodCapture.inspect(in: bench.pod, plan, since: nil))
-        #expect(try PodCapture.inspect(in: bench.pod, plan, since: first) == first)
+        #expect(try PodCapture.inspect(in: bench.pod, plan, since: first) === first)
         // Somebody else's rules are no harm to ours, and make the next look a thorough one.
         _ = try bench.run("nft '\(Self.foreign)'")
         let second = try #require(try PodCapture.inspect(in: bench.pod, plan, since: first))
-        #expect(second != first)
-        #expect(try PodCapture.isCurrent(second, in: bench.pod))
-        #expect(try !PodCapture.isCurrent(first, in: bench.pod))
+        #expect(second !== first)
+        #expect(try second.isCurrent)
+        #expect(try !first.isCurrent)
         for damage in [
             "nft flush chain inet ambit output", "ip rule del pref 32764",
             "sysctl -q -w net.ipv4.tcp_fwmark_accept=0",
