@@ -77,6 +77,16 @@ package func permitProbe(
     return Permit(policy: "probe", rule: nil, dryRun: [])
 }
 
+/// Lets a probe through that a foreign agent has given an address of its own, on any port; nil for
+/// every other flow (PROTOCOL.md §1.5).
+package func permitProbe(
+    _ flow: Flow,
+    fromForeign addresses: Set<IPAddress>
+) -> Permit? {
+    guard flow.identity == nil, addresses.contains(flow.source) else { return nil }
+    return Permit(policy: "probe", rule: nil, dryRun: [])
+}
+
 /// Asks again for an open connection, with the workload and policies of `snapshot`.
 ///
 /// `uid` is the destination's, as it was when the connection was accepted.

@@ -122,7 +122,7 @@ int ambit_nft_run(const char *commands, char **listing, char **message) {
     return call.result;
 }
 
-static int ask_generation(int socket, uint32_t *generation) {
+int ambit_nft_generation(int socket, uint32_t *generation) {
     struct {
         struct nlmsghdr header;
         struct nfgenmsg family;
@@ -163,12 +163,6 @@ static int ask_generation(int socket, uint32_t *generation) {
     return errno = EBADMSG, -1;
 }
 
-int ambit_nft_generation(uint32_t *generation) {
-    int asking = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
-    if (asking < 0) return -1;
-    int result = ask_generation(asking, generation);
-    int code = errno;
-    close(asking);
-    errno = code;
-    return result;
+int ambit_nft_socket(void) {
+    return socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
 }

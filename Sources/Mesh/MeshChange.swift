@@ -1,4 +1,4 @@
-/// What changed in the mesh: the one vocabulary from the controller's objects to the node's snapshot.
+/// What changed in the mesh: the vocabulary from the controller's objects to a node's snapshot.
 ///
 /// The controller's index emits it, discovery carries it, the node's snapshot applies it. Setting
 /// an entry that exists replaces it whole; removing one that does not exist does nothing.

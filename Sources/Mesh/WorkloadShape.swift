@@ -61,34 +61,42 @@ final class WorkloadPlace: @unchecked Sendable, Hashable {
 
 // What is shared, as if each workload had it: writing makes an object of its own first.
 extension Workload {
+    /// The namespace it is in.
     package var namespace: String {
         get { shape.fields.namespace }
         set { changeShape { $0.namespace = newValue } }
     }
+    /// Its own host name; empty for none.
     package var hostname: String {
         get { shape.fields.hostname }
         set { changeShape { $0.hostname = newValue } }
     }
+    /// How to reach it.
     package var tunnelProtocol: TunnelProtocol {
         get { shape.fields.tunnelProtocol }
         set { changeShape { $0.tunnelProtocol = newValue } }
     }
+    /// The trust domain of its identity.
     package var trustDomain: String {
         get { shape.fields.trustDomain }
         set { changeShape { $0.trustDomain = newValue } }
     }
+    /// The account of its identity.
     package var serviceAccount: String {
         get { shape.fields.serviceAccount }
         set { changeShape { $0.serviceAccount = newValue } }
     }
+    /// The name of the service it is a part of, as people know it.
     package var canonicalName: String {
         get { shape.fields.canonicalName }
         set { changeShape { $0.canonicalName = newValue } }
     }
+    /// The revision of that service.
     package var canonicalRevision: String {
         get { shape.fields.canonicalRevision }
         set { changeShape { $0.canonicalRevision = newValue } }
     }
+    /// What made it.
     package var kind: Kind {
         get { shape.fields.kind }
         set { changeShape { $0.kind = newValue } }
@@ -98,10 +106,12 @@ extension Workload {
         get { shape.fields.workloadName }
         set { changeShape { $0.workloadName = newValue } }
     }
+    /// Whether it ends HBONE itself.
     package var nativeTunnel: Bool {
         get { shape.fields.nativeTunnel }
         set { changeShape { $0.nativeTunnel = newValue } }
     }
+    /// Whether it shares its node's network.
     package var networkMode: NetworkMode {
         get { shape.fields.networkMode }
         set { changeShape { $0.networkMode = newValue } }
@@ -111,10 +121,12 @@ extension Workload {
         get { shape.fields.capacity }
         set { changeShape { $0.capacity = newValue } }
     }
+    /// The waypoint that connections to it pass.
     package var waypoint: GatewayAddress? {
         get { shape.fields.waypoint }
         set { changeShape { $0.waypoint = newValue } }
     }
+    /// The gateway of its network.
     package var networkGateway: GatewayAddress? {
         get { shape.fields.networkGateway }
         set { changeShape { $0.networkGateway = newValue } }
@@ -129,18 +141,22 @@ extension Workload {
         get { shape.fields.authorizationPolicies }
         set { changeShape { $0.authorizationPolicies = newValue } }
     }
+    /// The network its addresses are on.
     package var network: String {
         get { place.fields.network }
         set { changePlace { $0.network = newValue } }
     }
+    /// The node it runs on.
     package var node: String {
         get { place.fields.node }
         set { changePlace { $0.node = newValue } }
     }
+    /// The cluster it runs in.
     package var clusterID: String {
         get { place.fields.clusterID }
         set { changePlace { $0.clusterID = newValue } }
     }
+    /// Where it runs.
     package var locality: Locality {
         get { place.fields.locality }
         set { changePlace { $0.locality = newValue } }

@@ -254,6 +254,12 @@ extension ObjectRequests {
         }
         var result = old ?? new
         result["status"] = new["status"]
+        // Of pods an API server takes labels and annotations with the status too.
+        if kind.kind == "Pod" {
+            for name in ["labels", "annotations"] {
+                result["metadata"][name] = new["metadata"][name]
+            }
+        }
         return result
     }
 

@@ -23,7 +23,9 @@ enum ModuleTable {
             "Routing", "TLS", "Telemetry", "Tunnel",
         ],
 
-        "AmbientProtocol": ["GRPCCore", "GRPCProtobuf", "SwiftProtobuf"],
+        "AmbientProtocol": [
+            "GRPCNIOTransportHTTP2Posix", "GRPCCore", "GRPCProtobuf", "SwiftProtobuf",
+        ],
         "Discovery": [
             "AmbientProtocol", "Crypto", "GRPCCore", "GRPCNIOTransportHTTP2Posix", "GRPCProtobuf",
             "Identity", "Mesh", "NIOCertificateReloading", "NIOCore", "NIOPosix", "NIOSSL",
@@ -41,6 +43,7 @@ enum ModuleTable {
         "Controller": [
             "Crypto", "Discovery", "Identity", "JSON", "Kubernetes", "Logging", "Mesh", "NIOCore",
             "NIOHTTP1", "NIOPosix", "Reactor", "ServiceLifecycle", "SwiftASN1", "TLS", "X509",
+            "NIOSSL",
         ],
         "Lab": [
             "CLinux", "CNetfilter", "Controller", "DNS", "Identity", "JSON", "Kubernetes", "Mesh",
@@ -70,6 +73,9 @@ enum ModuleTable {
     /// The modules of the benchmark by their folders under bench.
     static let bench = ["measure": "Bench", "relay": "ambit-relay", "driver": "ambit-bench"]
 
+    /// Programs for tests by their folders under Tests.
+    static let testPrograms = ["APIServerProgram": "ambit-apiserver-double"]
+
     /// The modules that carry or judge traffic: no Foundation, no `async`, no printing.
     static let dataPlane: Set<String> = [
         "Reactor", "Netlink", "TLS", "HTTP", "JSON", "Mesh", "DNS", "Routing", "Authorization",
@@ -81,7 +87,8 @@ enum ModuleTable {
     /// The modules that may import Foundation, sparingly.
     static let foundation: Set<String> = [
         "Kubernetes", "Controller", "ambit-controller", "Discovery", "Agent", "Lab", "Terminal",
-        "ambit", "Bench", "ambit-bench",
+        "ambit", "Bench",
+        "ambit-bench",
     ]
 
     /// The modules that may call the C library themselves.

@@ -49,9 +49,10 @@ enum Repository {
     /// What lies at the top and is not the repository's: `.gitignore` names it.
     static let untracked: Set<String> = [".git", ".build", "Package.resolved"]
 
-    // Editors' swap files and Python's caches, which `.gitignore` names too.
+    // Editors' swap files and Python's caches, which `.gitignore` names too; and what a generator
+    // wrote in its own style.
     private static func isIgnored(_ path: String) -> Bool {
-        path.hasSuffix(".swp") || path.contains("__pycache__")
+        path.hasSuffix(".swp") || path.contains("__pycache__") || path.contains("/Generated/")
     }
 
     private static func isBinary(_ path: String) -> Bool {

@@ -10,7 +10,7 @@ import Testing
         #expect(Repository.swiftFiles.count > 50)
         #expect(Repository.files.contains { $0.path == "Sources/CLinux/CLinux.c" })
         #expect(Self.manifest.dependencies["Telemetry"] == ["JSON", "Mesh", "CLinux"])
-        #expect(Self.manifest.dependencies["ambit"] == ["Lab", "ArgumentParser"])
+        #expect(Self.manifest.dependencies["ambit-cni"] == ["CNI"])
     }
 
     @Test func `has at its top what the design names and nothing else`() {

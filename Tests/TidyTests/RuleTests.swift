@@ -125,11 +125,20 @@ import Testing
             file(
                 """
                 let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
+                let both: [Target.Dependency] = [
+                    .product(name: "Core", package: "core"),
+                    yams,
+                ]
                 func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
                     .target(name: name, dependencies: dependencies)
                 }
                 let package = Package(targets: [
                     .target(name: "CLinux"),
+                    .executableTarget(
+                        name: "D",
+                        dependencies: ["A"] + both,
+                        linkerSettings: [.unsafeFlags(["-s"])]
+                    ),
                     module("A", ["CLinux"]),
                     module("B"),
                     module(
@@ -146,6 +155,8 @@ import Testing
         #expect(manifest.dependencies["A"] == ["CLinux"])
         #expect(manifest.dependencies["B"] == [])
         #expect(manifest.dependencies["C"] == ["A", "B", "Yams"])
+        #expect(manifest.dependencies["D"] == ["A", "Core", "Yams"])
+        #expect(manifest.dependencies["CLinux"] == [])
         #expect(manifest.cycle() == nil)
         let circle = Manifest(
             file("module(\"A\", [\"B\"]),\nmodule(\"B\", [\"A\"]),", "Package.swift")

@@ -42,13 +42,16 @@ struct SourceFile {
 
     var isSwift: Bool { path.hasSuffix(".swift") }
 
-    /// The module under Sources or bench, or nil elsewhere.
+    /// The module under Sources or bench, or nil elsewhere and for what a generator wrote.
     var module: String? {
-        folder(under: "Sources") ?? folder(under: "bench").flatMap { ModuleTable.bench[$0] }
+        if path.contains("/Generated/") { return nil }
+        return folder(under: "Sources") ?? folder(under: "bench").flatMap { ModuleTable.bench[$0] }
     }
 
     /// The kind of test under Tests, or nil elsewhere.
-    var testKind: String? { folder(under: "Tests") }
+    var testKind: String? {
+        folder(under: "Tests").map { ModuleTable.testPrograms[$0] ?? $0 }
+    }
 
     /// The last part of the path.
     var name: String { path.split(separator: "/").last.map(String.init) ?? path }

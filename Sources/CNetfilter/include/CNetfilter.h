@@ -52,7 +52,11 @@ ssize_t ambit_receive_redirected(int socket, void *bytes, size_t length,
 // non-NULL listing what the commands print goes there. Both strings are the caller's to free().
 int ambit_nft_run(const char *commands, char **listing, char **message);
 
-// The number of the ruleset that is in force in the calling thread's network namespace; every
-// transaction gives it another one. -1 and errno on failure.
-int ambit_nft_generation(uint32_t *generation);
+// A socket to ask nftables of the calling thread's network namespace, wherever the thread goes
+// later. -1 and errno on failure.
+int ambit_nft_socket(void);
+
+// The number of the ruleset that is in force in the socket's namespace; every transaction gives it
+// another one. -1 and errno on failure.
+int ambit_nft_generation(int socket, uint32_t *generation);
 #endif

@@ -32,7 +32,7 @@ package struct AuthorityMaterial: Sendable, Equatable {
         }
     }
 
-    /// Reads a Secret: our own layout (`ca.crt`, `ca.key`, `root.crt`), or one of those for folders.
+    /// Reads a Secret: our own layout (`ca.crt`, `ca.key`, `root.crt`), or one of the folders'.
     package init(secret: Value) throws(AuthorityError) {
         let name = secret["metadata"]["name"].stringValue ?? ""
         try self.init(in: "Secret \(name)") { name throws(AuthorityError) in

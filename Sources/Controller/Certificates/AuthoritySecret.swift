@@ -86,7 +86,8 @@ package struct AuthoritySecret: Sendable {
         let stage = annotations[Annotation.stage].stringValue ?? ""
         let due = annotations[Annotation.due].stringValue.flatMap { Int64($0) } ?? 0
         let step =
-            (annotations[Annotation.step].stringValue ?? annotations[Annotation.request].stringValue)
+            (annotations[Annotation.step].stringValue
+            ?? annotations[Annotation.request].stringValue)
             .flatMap { Int64($0) }.map { min(max($0, 0), 365 * 24 * 3600) } ?? settings.stepSeconds
         let material = try AuthorityMaterial(secret: secret)
         var notes = annotations

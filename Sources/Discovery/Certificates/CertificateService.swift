@@ -150,6 +150,7 @@ package final class CertificateService: Sendable {
 
 /// One call, one answer.
 extension CertificateService: RegistrableRPCService {
+    /// Registers the one call there is.
     package func registerMethods<Transport: ServerTransport>(
         with router: inout RPCRouter<Transport>
     ) {

@@ -2,7 +2,9 @@ internal import NIOCore
 internal import NIOPosix
 internal import Synchronization
 
-/// The one event-loop thread of a node's control-plane clients; it starts when first used.
+/// One event-loop thread for connections of the control plane and their timers.
+///
+/// It starts when it is first used.
 package final class ControlLoop: Sendable {
     private let started = Mutex<MultiThreadedEventLoopGroup?>(nil)
 
@@ -15,6 +17,21 @@ package final class ControlLoop: Sendable {
             let new = MultiThreadedEventLoopGroup(numberOfThreads: 1)
             started = new
             return new
+        }
+    }
+
+    /// Returns after `duration`; throws when the task is cancelled before that.
+    func wait(for duration: Duration) async throws {
+        try Task.checkCancellation()
+        let timer = group.next().scheduleTask(in: TimeAmount(duration)) {}
+        do {
+            try await withTaskCancellationHandler {
+                try await timer.futureResult.get()
+            } onCancel: {
+                timer.cancel()
+            }
+        } catch {
+            throw CancellationError()
         }
     }
 

@@ -55,8 +55,8 @@ package final class DiscoveryClient: Sendable {
 
     /// The longest message taken, in bytes.
     static let messageBytesMax = 200 << 20
-    /// How long a connection may take to its first response.
-    private static let openTimeout = Duration.seconds(30)
+    /// How long a connection may take to its first response; a busy controller lets wait.
+    private static let openTimeout = Duration.seconds(120)
 
     /// What happened so far.
     package let metrics: DiscoveryClientMetrics
@@ -96,7 +96,7 @@ package final class DiscoveryClient: Sendable {
             if progress.wasOpened, ContinuousClock.now - began > .seconds(1) { backoff.reset() }
             let wait = backoff.next()
             onEvent(.disconnected(reason: ended.reason, retryAfter: wait))
-            do { try await Task.sleep(for: wait) } catch { return }
+            do { try await loop.wait(for: wait) } catch { return }
         }
     }
 
@@ -172,12 +172,12 @@ package final class DiscoveryClient: Sendable {
         options.maxResponseMessageBytes = Self.messageBytesMax
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
-                try await Task.sleep(for: Self.openTimeout)
+                try await self.loop.wait(for: Self.openTimeout)
                 guard progress.wasOpened else {
                     throw RPCError(code: .deadlineExceeded, message: "no response came")
                 }
                 // The stream decides from here on.
-                while true { try await Task.sleep(for: .seconds(3600)) }
+                while true { try await self.loop.wait(for: .seconds(3600)) }
             }
             group.addTask { [options] in
                 defer { outgoing.finish() }

@@ -63,10 +63,28 @@ package final class ControlServer: Sendable {
         config.connection.keepalive.clientBehavior.minPingIntervalWithoutCalls = .seconds(5)
     }
 
+    /// How long connections may take to end after the server was told to.
+    private static let patience = TimeAmount.seconds(5)
+
     /// Listens and serves until the task is cancelled or `stop` was called; throws when the
     /// address cannot be bound.
     package func run() async throws {
-        try await server.serve()
+        let (server, loop) = (server, group.next())
+        let serving = Task { try await server.serve() }
+        defer { serving.cancel() }
+        do {
+            try await withTaskCancellationHandler {
+                try await serving.value
+            } onCancel: {
+                // A listener that is cancelled outright loses connections it has just accepted,
+                // which the transport takes for a mistake of ours.
+                server.beginGracefulShutdown()
+                loop.scheduleTask(in: Self.patience) { serving.cancel() }
+            }
+        } catch {
+            try? await group.shutdownGracefully()
+            throw error
+        }
         try? await group.shutdownGracefully()
     }
 

@@ -39,6 +39,7 @@ package final class DiscoveryServer: Sendable {
     private let authentication: Authentication
     private let log: DiscoveryLog
     private let catchUps: Admission
+    private let timers = ControlLoop()
     private let running = Mutex(Running())
 
     /// Serves what is in the store, now and later.
@@ -63,7 +64,7 @@ package final class DiscoveryServer: Sendable {
 
     /// Keeps telling clients of changes; runs until its task is cancelled.
     package func run() async {
-        await store.tellClients()
+        await store.tellClients(timers)
     }
 
     // MARK: one stream
@@ -217,16 +218,20 @@ package final class DiscoveryServer: Sendable {
         _ turn: CatchUpTurn,
         _ stream: DiscoveryStream
     ) async throws {
-        try await Task.sleep(for: .seconds(settings.catchUpSeconds))
-        turn.end()
-        try await Task.sleep(
-            for: .seconds(max(0, settings.firstRequestSeconds - settings.catchUpSeconds))
-        )
-        guard stream.hasBegun else {
-            throw RPCError(code: .deadlineExceeded, message: "no request came")
+        let catchUp = Duration.seconds(settings.catchUpSeconds)
+        let patience = Duration.seconds(settings.firstRequestSeconds)
+        while true {
+            try await timers.wait(for: .seconds(1))
+            // Time counts from when its turn came.
+            guard let age = turn.age else { continue }
+            if age >= catchUp { turn.end() }
+            guard stream.hasBegun || age < patience else {
+                throw RPCError(code: .deadlineExceeded, message: "no request came")
+            }
+            if stream.hasBegun, age >= catchUp { break }
         }
         while true {
-            try await Task.sleep(for: .seconds(settings.reviewSeconds))
+            try await timers.wait(for: .seconds(settings.reviewSeconds))
             let caller = try await authentication.caller(client.token, peer: client.peer)
             guard caller == client.caller else {
                 throw RPCError(code: .unauthenticated, message: "authentication failed")
@@ -272,6 +277,7 @@ extension DiscoveryServer {
 
 /// Responses leave as bytes that were put together here.
 extension DiscoveryServer: RegistrableRPCService {
+    /// Registers the delta stream, the one way of discovery that is served.
     package func registerMethods<Transport: ServerTransport>(
         with router: inout RPCRouter<Transport>
     ) {

@@ -116,10 +116,10 @@ package final class ResourceStore: Sendable {
     }
 
     /// Tells clients of changes once these pause; runs until its task is cancelled.
-    func tellClients() async {
+    func tellClients(_ timers: ControlLoop) async {
         for await _ in changes {
             while let wait = state.withLock({ debounce(&$0) }) {
-                do { try await Task.sleep(for: wait) } catch { return }
+                do { try await timers.wait(for: wait) } catch { return }
             }
         }
     }

@@ -99,6 +99,7 @@ package final class ServerCertificate: Sendable {
 
 /// The transport asks it at every handshake.
 extension ServerCertificate: CertificateReloader {
+    /// The certificate and key for the handshake that begins.
     package var sslContextConfigurationOverride: NIOSSLContextConfigurationOverride {
         let held = held.withLock { $0 }
         var override = NIOSSLContextConfigurationOverride()

@@ -37,10 +37,7 @@ extension Service {
         case .UNRECOGNIZED(let number): throw fields.unknown("ip_families", number)
         }
         canonical = wire.canonical
-        switch wire.visibility {
-        case .public, .UNRECOGNIZED: visibility = .everywhere
-        case .namespace: visibility = .namespace
-        }
+        visibility = wire.visibility == .namespace ? .namespace : .everywhere
     }
 
     /// The service as it goes on the wire.
@@ -68,7 +65,7 @@ extension Service {
             case .dual: .dual
             }
         wire.canonical = canonical
-        wire.visibility = visibility == .everywhere ? .public : .namespace
+        if visibility == .namespace { wire.visibility = .namespace }
         return wire
     }
 }

@@ -69,6 +69,7 @@ package struct ClusterAccess: Sendable, CustomStringConvertible, CustomDebugStri
     package init(server: ServerAddress) { self.server = server }
 
     package var description: String { "\(server)" }
+    /// The same: a debugger's text must hold no secret either.
     package var debugDescription: String { description }
 }
 

@@ -57,9 +57,7 @@ struct FolderObjects: Sendable {
     // Works out again what counts for a key; nil when that is what counted before.
     private mutating func settle(_ key: FolderKey) -> Step? {
         let source = holders[key]?.first
-        let object = source.flatMap { name in
-            files[name]?.entries.last { $0.key == key }?.object
-        }
+        let object = source.flatMap { files[$0]?.object(key) }
         fromFile[key] = object
         if object != nil {
             made[key] = nil

@@ -9,6 +9,8 @@ struct ManifestFile: Sendable {
 
     /// In the order of the file.
     private(set) var entries: [Entry] = []
+    // Where each object is among the entries.
+    private var places: [FolderKey: Int] = [:]
     /// What is wrong; the entries are not to be used then.
     private(set) var problems: [ManifestProblem] = []
 
@@ -35,8 +37,12 @@ struct ManifestFile: Sendable {
             problems.append(ManifestProblem(place: place, reason: reason))
             return
         }
+        places[key] = entries.count
         entries.append(Entry(key: key, object: object, place: place))
     }
+
+    /// The object of that key; nil when the file has none.
+    func object(_ key: FolderKey) -> Value? { places[key].map { entries[$0].object } }
 }
 
 /// What names an object in a folder: unlike `ObjectKey` its group too, but no version.

@@ -1,13 +1,13 @@
-// deploy/base/controller.yaml, written by Tests/ControlTests/Terminal/EmbeddedManifestTests.swift.
+// deploy/base/controller.yaml, written by EmbeddedManifestTests.
 
 extension EmbeddedManifest {
     static let baseController = EmbeddedManifest(
         path: "base/controller.yaml",
-        text: text
+        text: contents
     )
 }
 
-private let text = #"""
+private let contents = #"""
     # ambit-controller: all replicas serve discovery and certificates, the leader writes to the API.
     apiVersion: v1
     kind: Service

@@ -1,13 +1,13 @@
-// deploy/base/controller-access.yaml, written by Tests/ControlTests/Terminal/EmbeddedManifestTests.swift.
+// deploy/base/controller-access.yaml, written by EmbeddedManifestTests.
 
 extension EmbeddedManifest {
     static let baseControllerAccess = EmbeddedManifest(
         path: "base/controller-access.yaml",
-        text: text
+        text: contents
     )
 }
 
-private let text = #"""
+private let contents = #"""
     # What ambit-controller may do. It reads the objects the mesh is made of, asks whose a token is,
     # and writes conditions of policies and events; Secrets it reads by name, in its own namespace.
     apiVersion: v1

@@ -1,13 +1,13 @@
-// deploy/base/namespace.yaml, written by Tests/ControlTests/Terminal/EmbeddedManifestTests.swift.
+// deploy/base/namespace.yaml, written by EmbeddedManifestTests.
 
 extension EmbeddedManifest {
     static let baseNamespace = EmbeddedManifest(
         path: "base/namespace.yaml",
-        text: text
+        text: contents
     )
 }
 
-private let text = #"""
+private let contents = #"""
     # The root namespace of the mesh. Its own pods are no part of the mesh.
     apiVersion: v1
     kind: Namespace

@@ -1,13 +1,13 @@
-// deploy/base/node.yaml, written by Tests/ControlTests/Terminal/EmbeddedManifestTests.swift.
+// deploy/base/node.yaml, written by EmbeddedManifestTests.
 
 extension EmbeddedManifest {
     static let baseNode = EmbeddedManifest(
         path: "base/node.yaml",
-        text: text
+        text: contents
     )
 }
 
-private let text = #"""
+private let contents = #"""
     # ambit-node: the proxy of each node. It stands on the node's network, finds pods by /proc, enters
     # their network namespaces, and hands over to its successor without losing a connection.
     #

@@ -1,13 +1,13 @@
-// deploy/base/node-access.yaml, written by Tests/ControlTests/Terminal/EmbeddedManifestTests.swift.
+// deploy/base/node-access.yaml, written by EmbeddedManifestTests.
 
 extension EmbeddedManifest {
     static let baseNodeAccess = EmbeddedManifest(
         path: "base/node-access.yaml",
-        text: text
+        text: contents
     )
 }
 
-private let text = #"""
+private let contents = #"""
     # What ambit-node may do: find the pods of its node, and say in an annotation which it captured.
     apiVersion: v1
     kind: ServiceAccount

@@ -1,13 +1,13 @@
-// deploy/crds/peerauthentications.yaml, written by Tests/ControlTests/Terminal/EmbeddedManifestTests.swift.
+// deploy/crds/peerauthentications.yaml, written by EmbeddedManifestTests.
 
 extension EmbeddedManifest {
     static let peerAuthentications = EmbeddedManifest(
         path: "crds/peerauthentications.yaml",
-        text: text
+        text: contents
     )
 }
 
-private let text = #"""
+private let contents = #"""
     apiVersion: apiextensions.k8s.io/v1
     kind: CustomResourceDefinition
     metadata:

@@ -1,13 +1,13 @@
-// deploy/crds/requestauthentications.yaml, written by Tests/ControlTests/Terminal/EmbeddedManifestTests.swift.
+// deploy/crds/requestauthentications.yaml, written by EmbeddedManifestTests.
 
 extension EmbeddedManifest {
     static let requestAuthentications = EmbeddedManifest(
         path: "crds/requestauthentications.yaml",
-        text: text
+        text: contents
     )
 }
 
-private let text = #"""
+private let contents = #"""
     apiVersion: apiextensions.k8s.io/v1
     kind: CustomResourceDefinition
     metadata:

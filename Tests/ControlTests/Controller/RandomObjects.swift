@@ -2,9 +2,9 @@ import Kubernetes
 
 /// Random objects from few names, so that they meet each other often.
 struct RandomObjects {
-    private var random: ObjectRandom
+    private var random: SplitMix
 
-    init(seed: UInt64) { random = ObjectRandom(state: seed) }
+    init(seed: UInt64) { random = SplitMix(seed: seed) }
 
     mutating func number(below bound: Int) -> Int { Int.random(in: 0..<bound, using: &random) }
 
@@ -156,17 +156,5 @@ struct RandomObjects {
                 "{from: All}", "{from: Same}",
                 "{from: Selector, selector: {matchLabels: {tier: x}}}"))}
         """
-    }
-}
-
-private struct ObjectRandom: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }

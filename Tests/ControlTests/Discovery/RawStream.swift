@@ -147,8 +147,12 @@ final class RawStream: Sendable {
     /// Whether nothing comes for a while: longer than the longest debounce.
     func isQuiet() async -> Bool {
         let taken = inbox.value.taken
-        try? await Task.sleep(for: .milliseconds(250))
-        return inbox.value.responses.count == taken
+        let deadline = ContinuousClock.now + .milliseconds(250)
+        while ContinuousClock.now < deadline {
+            if inbox.value.responses.count != taken { return false }
+            try? await Task.sleep(for: .milliseconds(5))
+        }
+        return true
     }
 }
 

@@ -29,7 +29,10 @@ func within<Value: Sendable>(
     try await withThrowingTaskGroup(of: Value.self) { group in
         group.addTask { try await body() }
         group.addTask {
-            try await Task.sleep(for: limit)
+            let deadline = ContinuousClock.now + limit
+            while ContinuousClock.now < deadline {
+                try await Task.sleep(for: .milliseconds(10))
+            }
             throw TookTooLong()
         }
         defer { group.cancelAll() }

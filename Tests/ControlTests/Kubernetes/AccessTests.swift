@@ -142,7 +142,8 @@ import Testing
             #!/bin/sh
             echo run >> "$(dirname "$0")/runs"
             case "$KUBERNETES_EXEC_INFO" in *'"server":"http'*) ;; *) exit 3;; esac
-            printf '{"apiVersion":"client.authentication.k8s.io/\(version)","kind":"ExecCredential",'
+            printf '{"apiVersion":"client.authentication.k8s.io/\(version)",'
+            printf '"kind":"ExecCredential",'
             printf '"status":{"token":"%s%s"%s}}' "$PREFIX" "$1" "$EXPIRY"
             """
         try folder.write("plugin", script, executable: true)

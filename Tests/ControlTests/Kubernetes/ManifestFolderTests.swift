@@ -69,8 +69,8 @@ import Testing
         try scratch.write("notes.txt", pod("not-read"))
         try scratch.write(
             "c.json",
-            "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":"
-                + "{\"name\":\"json\",\"namespace\":\"shop\"},\"spec\":{\"containers\":[{\"name\":\"a\"}]}}"
+            #"{"apiVersion":"v1","kind":"Pod","metadata":{"name":"json","namespace":"shop"},"#
+                + #""spec":{"containers":[{"name":"a"}]}}"#
         )
         #expect(await soon { await watcher.names == ["shop/db", "shop/json"] })
         #expect(folder.problems.isEmpty)

@@ -75,11 +75,11 @@ import Testing
             extension EmbeddedManifest {
                 static let \(name) = EmbeddedManifest(
                     path: "\(path)",
-                    text: text
+                    text: contents
                 )
             }
 
-            private let text = #\"""
+            private let contents = #\"""
             \(indented)
 
                 \"""#

@@ -1,7 +1,7 @@
 /// A file imports only what its module may: the manifest and DESIGN.md §4 agree, and so do imports.
 enum ImportRule {
     /// The toolchain's modules that any module may import.
-    private static let free: Set<String> = ["Swift", "Synchronization"]
+    private static let free: Set<String> = ["Dispatch", "Swift", "Synchronization"]
     private static let testing: Set<String> = [
         "Testing", "Foundation", "Glibc", "Synchronization", "FoundationEssentials",
     ]

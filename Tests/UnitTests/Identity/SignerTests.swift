@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 import Identity
 import Mesh
@@ -61,9 +62,8 @@ import Testing
             server.stop()
             unsafe unlink(path)
         }
-        var status = stat()
-        #expect(unsafe stat(path, &status) == 0)
-        #expect(status.st_mode & 0o777 == 0o600)
+        let attributes = try FileManager.default.attributesOfItem(atPath: path)
+        #expect(attributes[.posixPermissions] as? Int == 0o600)
     }
 
     @Test func `survives garbage, silence and long messages`() throws {

@@ -201,7 +201,7 @@ import Testing
             try Self.parse(["--pods", "/p.json"])
         } throws: { error in
             let keys = (error as? ConfigurationFailure)?.problems.map(\.key)
-            return keys == ["node-name", "mesh-state", "signer-socket"]
+            return keys == ["node-name"]
         }
         #expect(ConfigurationFailure.exitStatus == 64)
     }
