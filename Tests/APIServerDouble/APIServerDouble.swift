@@ -13,8 +13,8 @@ package final class APIServerDouble: Sendable {
     private let faultState = Mutex(Faults())
     private let reviewerState = Mutex(Reviewer())
     private let requestLog = Mutex<[String]>([])
-    private let connections = Mutex<[ObjectIdentifier: any Channel]>([:])
-    private let listening = Mutex<(channel: any Channel, task: Task<Void, Never>)?>(nil)
+    private let connections = Mutex<[ObjectIdentifier: (any Channel, Task<Void, Never>)]>([:])
+    private let listener = Mutex<(any Channel)?>(nil)
     private let bookmarkInterval: TimeAmount
 
     /// A double with the built-in kinds and `kinds`; it listens after `start`.
@@ -138,61 +138,56 @@ package final class APIServerDouble: Sendable {
         tls: TLSConfiguration? = nil
     ) async throws -> String {
         let context = try tls.map { try NIOSSLContext(configuration: $0) }
+        // Each connection has a task from its first moment: one that is accepted while the double
+        // stops is served and ended too.
         let server = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .bind(host: host, port: port) { channel in
+            .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let pipeline = channel.pipeline.syncOperations
                     if let context {
                         try pipeline.addHandler(NIOSSLServerHandler(context: context))
                     }
                     try pipeline.configureHTTPServerPipeline()
-                    return try DoubleConnection.Wrapped(wrappingChannelSynchronously: channel)
+                    self.serve(try DoubleConnection.Wrapped(wrappingChannelSynchronously: channel))
                 }
             }
-        let task = Task {
-            _ = try? await server.executeThenClose { clients in
-                await withDiscardingTaskGroup { group in
-                    do {
-                        for try await client in clients {
-                            group.addTask { await self.serve(client) }
-                        }
-                    } catch {
-                        // The listener is closed.
-                    }
-                }
-            }
-        }
-        listening.withLock { $0 = (server.channel, task) }
+            .bind(host: host, port: port).get()
+        listener.withLock { $0 = server }
         let shown = host.contains(":") ? "[\(host)]" : host
-        return
-            "\(tls == nil ? "http" : "https")://\(shown):\(server.channel.localAddress?.port ?? 0)"
+        return "\(tls == nil ? "http" : "https")://\(shown):\(server.localAddress?.port ?? 0)"
     }
 
     /// Ends all connections and stops listening; what is stored stays.
     package func stop() async {
-        let old = listening.withLock { listening in
-            defer { listening = nil }
-            return listening
+        let old = listener.withLock { listener in
+            defer { listener = nil }
+            return listener
         }
-        old?.channel.close(promise: nil)
-        old?.task.cancel()
+        try? await old?.close()
+        let tasks = connections.withLock { $0.values.map(\.1) }
         dropConnections()
         store.wake()
-        await old?.task.value
+        for task in tasks { await task.value }
     }
 
     /// Cuts all connections, wherever they are.
     package func dropConnections() {
-        for channel in connections.withLock({ Array($0.values) }) { channel.close(promise: nil) }
+        for channel in connections.withLock({ $0.values.map(\.0) }) { channel.close(promise: nil) }
     }
 
-    private func serve(_ client: DoubleConnection.Wrapped) async {
+    private func serve(_ client: DoubleConnection.Wrapped) {
         let channel = client.channel
-        connections.withLock { $0[ObjectIdentifier(channel)] = channel }
-        defer { _ = connections.withLock { $0.removeValue(forKey: ObjectIdentifier(channel)) } }
         let connection = DoubleConnection(double: self, bookmarkInterval: bookmarkInterval)
-        await connection.serve(client)
+        connections.withLock { connections in
+            let task = Task {
+                await connection.serve(client)
+                _ = self.connections.withLock {
+                    $0.removeValue(forKey: ObjectIdentifier(channel))
+                }
+            }
+            connections[ObjectIdentifier(channel)] = (channel, task)
+        }
     }
 
     func note(_ request: HTTPRequest) {
