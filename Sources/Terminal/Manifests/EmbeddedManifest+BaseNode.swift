@@ -119,8 +119,9 @@ private let contents = #"""
                 readOnlyRootFilesystem: true
                 capabilities:
                   drop: [ALL]
-                  # Rules and routes in pods, their namespaces, and /proc/PID/ns of other users.
-                  add: [NET_ADMIN, NET_RAW, SYS_ADMIN, SYS_PTRACE]
+                  # Rules and routes in pods, their namespaces, and /proc/PID/ns of other users;
+                  # /opt/cni/bin, which an unpacked archive may have given to another user.
+                  add: [DAC_OVERRIDE, NET_ADMIN, NET_RAW, SYS_ADMIN, SYS_PTRACE]
               volumeMounts:
                 - name: run
                   mountPath: /var/run/ambit

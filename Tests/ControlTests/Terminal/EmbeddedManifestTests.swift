@@ -127,7 +127,7 @@ import Testing
         #expect(writing.first?["verbs"] == ["patch"])
     }
 
-    @Test func `drops every capability and adds four to the node`() throws {
+    @Test func `drops every capability and adds five to the node`() throws {
         for object in try objects() {
             let pod = object["spec"]["template"]["spec"]
             for container in pod["containers"].listValue ?? [] {
@@ -138,7 +138,11 @@ import Testing
                 #expect(container["resources"]["requests"] != .null)
                 let added = security["capabilities"]["add"]
                 if object["kind"] == "DaemonSet" {
-                    #expect(added == ["NET_ADMIN", "NET_RAW", "SYS_ADMIN", "SYS_PTRACE"])
+                    #expect(
+                        added == [
+                            "DAC_OVERRIDE", "NET_ADMIN", "NET_RAW", "SYS_ADMIN", "SYS_PTRACE",
+                        ]
+                    )
                 } else {
                     #expect(added == .null)
                     #expect(security["allowPrivilegeEscalation"] == false)
