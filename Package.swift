@@ -207,6 +207,14 @@ let package = Package(
         module("Bench", at: "bench/measure", []),
         program("ambit-relay", at: "bench/relay", ["CLinux", "Reactor"]),
         program("ambit-bench", at: "bench/driver", ["Bench", arguments]),
+        program(
+            "ambit-scale",
+            at: "bench/scaling",
+            [
+                "AmbientProtocol", "Authorization", "Bench", "Controller", "Discovery",
+                "Kubernetes", "Mesh", "TLS", arguments,
+            ] + grpc
+        ),
 
         // An API server for tests, and as a program for real clients.
         module(

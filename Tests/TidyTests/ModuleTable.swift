@@ -68,10 +68,18 @@ enum ModuleTable {
         "Bench": [],
         "ambit-relay": ["CLinux", "Reactor"],
         "ambit-bench": ["ArgumentParser", "Bench"],
+        "ambit-scale": [
+            "AmbientProtocol", "ArgumentParser", "Authorization", "Bench", "Controller",
+            "Discovery", "GRPCCore", "GRPCNIOTransportHTTP2Posix", "Kubernetes", "Mesh",
+            "SwiftProtobuf", "TLS",
+        ],
     ]
 
     /// The modules of the benchmark by their folders under bench.
-    static let bench = ["measure": "Bench", "relay": "ambit-relay", "driver": "ambit-bench"]
+    static let bench = [
+        "measure": "Bench", "relay": "ambit-relay", "driver": "ambit-bench",
+        "scaling": "ambit-scale",
+    ]
 
     /// Programs for tests by their folders under Tests.
     static let testPrograms = ["APIServerProgram": "ambit-apiserver-double"]
@@ -88,7 +96,7 @@ enum ModuleTable {
     static let foundation: Set<String> = [
         "Kubernetes", "Controller", "ambit-controller", "Discovery", "Agent", "Lab", "Terminal",
         "ambit", "Bench",
-        "ambit-bench",
+        "ambit-bench", "ambit-scale",
     ]
 
     /// The modules that may call the C library themselves.

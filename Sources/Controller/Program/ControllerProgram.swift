@@ -1,4 +1,4 @@
-internal import Discovery
+package import Discovery
 internal import JSON
 package import Kubernetes
 internal import Logging
@@ -18,9 +18,10 @@ package final class ControllerProgram: Sendable {
     private let store: ResourceStore
     private let keeper: MeshKeeper
     private let authority: MeshAuthority
-    private let metrics = DiscoveryMetrics()
+    /// What was served so far.
+    package let metrics = DiscoveryMetrics()
     private let isLeader = Mutex(false)
-    private let isServing = Mutex(false)
+    private let servingPort = Mutex<UInt16?>(nil)
 
     /// Makes a controller of a cluster.
     ///
@@ -55,6 +56,9 @@ package final class ControllerProgram: Sendable {
             try await group.next()
         }
     }
+
+    /// Where discovery and certificates are served; nil before that.
+    package var port: UInt16? { servingPort.withLock(\.self) }
 
     // MARK: Serving
 
@@ -107,7 +111,7 @@ package final class ControllerProgram: Sendable {
             group.addTask { await self.renew(certificate) }
             group.addTask {
                 let port = try await server.port
-                self.isServing.withLock { $0 = true }
+                self.servingPort.withLock { $0 = port }
                 log.info("serving discovery and certificates", metadata: ["port": "\(port)"])
                 try await Pause.wait(for: .seconds(Int64.max >> 32))
             }
@@ -279,7 +283,7 @@ package final class ControllerProgram: Sendable {
         case "/healthz": return PlainServer.Answer(body: "ok\n")
         case "/readyz":
             let missing = await keeper.missingKinds
-            if isServing.withLock(\.self) { return PlainServer.Answer(body: "ready\n") }
+            if port != nil { return PlainServer.Answer(body: "ready\n") }
             var waits = missing.map { "objects of kind \($0)" }
             if authority.current == nil { waits.append("the certificate authority") }
             if waits.isEmpty { waits.append("the server's socket") }

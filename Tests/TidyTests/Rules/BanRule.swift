@@ -98,7 +98,7 @@ struct BanRule {
     // The wait on a condition variable, and programs that wait for other processes.
     private static let pacing = [
         "Sources/Reactor/Monitor.swift", "Sources/Lab/System/", "Sources/ambit/",
-        "bench/driver/Waiting.swift",
+        "bench/driver/Waiting.swift", "bench/scaling/",
     ]
     // The one call that ends a process, a worker that cannot go on, and the programs themselves.
     private static let ending = [
