@@ -46,6 +46,8 @@ package enum NodeProgram {
             )
             switch invocation {
             case .run(let configuration):
+                // The parts may start threads of their libraries.
+                Signals.block()
                 return run(configuration, try makeParts(configuration).get())
             case .printConfiguration(let text), .help(let text):
                 say(text)

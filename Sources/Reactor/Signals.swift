@@ -6,22 +6,31 @@ package final class Signals: ReadinessHandler {
     /// The signals a program of ours cares for.
     package enum Signal: Sendable { case terminate, interrupt, hangUp }
 
+    private static let watched = [SIGTERM, SIGINT, SIGHUP]
+
     private let descriptor: Descriptor
     private let received: (Signal) -> Void
 
+    /// Blocks the signals for this thread and those it starts later; they wait for a `Signals`.
+    ///
+    /// A thread that does not block them ends the process when one comes.
+    package static func block() {
+        let raw = unsafe ambit_signalfd(watched, Int32(watched.count))
+        if raw >= 0 { _ = Descriptor(owning: raw) }
+    }
+
     /// Blocks the signals for this thread and those it starts later, and watches them.
     ///
-    /// Call it before any other thread starts. SIGPIPE is ignored from here on.
+    /// Call it, or `block`, before any other thread starts. SIGPIPE is ignored from here on.
     package init(
         loop: EventLoop,
         received: @escaping (Signal) -> Void
     ) throws(SystemError) {
         self.received = received
         signal(SIGPIPE, SIG_IGN)
-        let watched = [SIGTERM, SIGINT, SIGHUP]
         descriptor = Descriptor(
             owning: try checked("signalfd") {
-                unsafe ambit_signalfd(watched, Int32(watched.count))
+                unsafe ambit_signalfd(Self.watched, Int32(Self.watched.count))
             }
         )
         _ = try loop.add(descriptor.raw, self)
