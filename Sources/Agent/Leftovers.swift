@@ -1,32 +1,19 @@
-internal import Capture
-internal import Telemetry
+/// Pods that are not enrolled and may have rules of an earlier process in them.
+struct Leftovers {
+    /// Who is looked at; at most the pods of the node.
+    private(set) var names: Set<PodName> = []
+    /// Whether one was added that nobody has looked at.
+    private(set) var areFresh = false
 
-/// What an earlier process left in a pod that is no longer enrolled.
-enum Leftovers {
-    /// Takes the capture of a pod away; one without a process has none.
-    static func remove(
-        uid: String,
-        _ processes: ProcessNamespaces,
-        _ log: Log,
-        _ name: PodName
-    ) {
-        guard let namespace = processes.find([uid])[uid] else { return }
-        let failure = namespace.with { namespace -> CaptureError? in
-            do throws(CaptureError) {
-                try PodCapture.remove(in: namespace)
-                return nil
-            } catch {
-                return error
-            }
-        }
-        if let failure {
-            log.error(
-                .capture,
-                "cannot release a pod that is no longer enrolled",
-                ["pod": "\(name)", "error": "\(failure)"]
-            )
-        } else {
-            log.info(.capture, "pod released that is no longer enrolled", ["pod": "\(name)"])
-        }
+    /// Notes a pod.
+    mutating func insert(_ name: PodName) {
+        names.insert(name)
+        areFresh = true
     }
+
+    /// Forgets a pod: it has no rules, or is to have them.
+    mutating func remove(_ name: PodName) { names.remove(name) }
+
+    /// Everybody was looked at.
+    mutating func wereSeen() { areFresh = false }
 }

@@ -45,6 +45,8 @@ actor PodKeeper {
     private var waiters: [Int: CheckedContinuation<Void, Never>] = [:]
     private var waiterNumber = 0
     let marks: MarkWriter
+    /// Pods that are not enrolled and may have rules of an earlier process.
+    var leftovers = Leftovers()
 
     init(
         cluster: any Cluster,
@@ -120,6 +122,7 @@ actor PodKeeper {
         if isSynced {
             record.write(enrolmentRecord, log)
             if !hasToldAll, !hasSearched { search() }
+            if leftovers.areFresh { freeLeftovers() }
         }
         let all = waiters
         waiters = [:]
@@ -153,8 +156,9 @@ actor PodKeeper {
         guard isSynced, hasToldAll, var state = pods[name] else { return }
         let enrolment = enrolment(of: state)
         guard enrolment.isEnrolled, !state.isOver else {
-            let isLeft =
-                state.told == nil && state.isMarked && !state.isOver && !state.wasReleased
+            if state.told == nil, state.isMarked, !state.isOver, !state.wasReleased {
+                leftovers.insert(name)
+            }
             release(state, name)
             state.wasReleased = state.isMarked
             state.told = nil
@@ -162,7 +166,6 @@ actor PodKeeper {
             state.outcome = nil
             state.searches = 0
             pods[name] = state
-            if isLeft { letGo(name) }
             return
         }
         guard let namespace = state.namespace else { return }
@@ -175,20 +178,12 @@ actor PodKeeper {
     }
 
     /// Tells the node to let a pod go, and closes its namespace when that is done.
+    ///
+    /// The mark goes when the rules are gone: it is what a later process goes by.
     private func release(_ state: PodState, _ name: PodName) {
         guard let told = state.told else { return }
         let held = state.namespace
         feed.send(.remove(uid: told.uid, answer: { withExtendedLifetime(held) {} }))
-        if enrolment(of: state).isEnrolled { return }
-        marks.want(false, on: name, uid: told.uid)
-    }
-
-    /// A pod that was un-enrolled while nobody was here still has what an earlier process put in.
-    private func letGo(_ name: PodName) {
-        guard let state = pods[name], !isDraining else { return }
-        let uid = state.runtimeUID
-        Leftovers.remove(uid: uid, processes, log, name)
-        marks.want(false, on: name, uid: state.pod.metadata.uid)
     }
 
     // MARK: network namespaces
@@ -198,6 +193,7 @@ actor PodKeeper {
         rounds &+= 1
         guard isSynced, !isDraining else { return }
         search()
+        if rounds % Limit.rareRounds == 0 { freeLeftovers() }
     }
 
     private func search() {
@@ -263,6 +259,9 @@ actor PodKeeper {
             ["pods": LogValue(pods.count), "enrolled": LogValue(list.count)]
         )
         for name in pods.keys { reconcile(name) }
+        // An earlier process may have ended before it could mark what it captured.
+        for (name, state) in pods where state.isRunning { leftovers.insert(name) }
+        freeLeftovers()
     }
 
     // MARK: what the node says
@@ -278,8 +277,12 @@ actor PodKeeper {
         switch outcome {
         case .captured where state.told != nil:
             if !state.isMarked { marks.want(true, on: name, uid: local.uid) }
-        case .pending:
+        case .pending where state.told != nil:
             if state.isMarked { marks.want(false, on: name, uid: local.uid) }
+        // Its rules could not be taken away.
+        case .pending: leftovers.insert(name)
+        case .released where state.told == nil && !enrolment(of: state).isEnrolled:
+            marks.want(false, on: name, uid: local.uid)
         case .captured, .released: break
         }
         changed()

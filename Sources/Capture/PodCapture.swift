@@ -50,6 +50,13 @@ package enum PodCapture {
         }
     }
 
+    /// Whether rules of ours are there, whatever they say; changes nothing.
+    package static func isPresent(
+        in namespace: borrowing NetworkNamespace
+    ) throws(CaptureError) -> Bool {
+        try namespace.inside { () throws(CaptureError) in try listing() != nil }
+    }
+
     /// Whether all of the plan is in force: rules, routes and settings.
     package static func isIntact(
         in namespace: borrowing NetworkNamespace,

@@ -349,20 +349,45 @@ final class Control: TimerHandler {
             pod.local = next
             return install(pod)
         }
-        remove(pod)
+        // In the same place the rules stay until those of the next take over: what is sent in between
+        // is refused, and never goes in the clear.
+        if isSamePlace { forget(pod) } else { remove(pod) }
         add(next)
     }
 
     private func remove(_ pod: ManagedPod) {
-        managed[pod.local.uid] = nil
-        if let namespace = pod.namespace, pod.state == .captured {
-            // Rules go before listeners: nothing is refused in between. A pod that is gone took
-            // its rules along.
-            try? PodCapture.remove(in: namespace.namespace)
+        // Rules go before listeners: nothing is refused in between.
+        let failure = takeRules(of: pod)
+        forget(pod)
+        guard let failure else {
+            feed?.onOutcome(pod.local, .released)
+            return
         }
+        telemetry.log.error(
+            .capture,
+            "cannot take the rules out of a pod",
+            ["pod": "\(pod.local.namespace)/\(pod.local.name)", "error": "\(failure)"]
+        )
+        feed?.onOutcome(pod.local, .pending(reason: "\(failure)"))
+    }
+
+    /// Takes rules out of a pod, an earlier process's too; a namespace that is gone has none.
+    private func takeRules(of pod: ManagedPod) -> CaptureError? {
+        guard
+            let place = pod.namespace ?? (try? PodNamespace(path: pod.local.networkNamespacePath))
+        else { return nil }
+        do throws(CaptureError) {
+            try PodCapture.remove(in: place.namespace)
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    private func forget(_ pod: ManagedPod) {
+        managed[pod.local.uid] = nil
         tellWorkersToForget(pod)
         pod.answer("the pod was released")
-        feed?.onOutcome(pod.local, .released)
         telemetry.metrics.node.stoppedPods().increment()
         telemetry.log.info(
             .capture,
@@ -511,66 +536,5 @@ final class Control: TimerHandler {
             reasons.append("pod \(pod.local.namespace)/\(pod.local.name)")
         }
         return reasons.sorted()
-    }
-}
-
-/// A pod the control thread takes care of.
-final class ManagedPod {
-    /// How far capture has come.
-    enum State: Equatable {
-        case opening
-        case captured
-        case pending(String)
-    }
-
-    var local: LocalPod
-    var state = State.opening
-    private(set) var namespace: PodNamespace?
-    private(set) var generation = 0
-    /// What the last look found in force in `namespace`; nil before the first.
-    var proof: CaptureProof?
-    /// How often the capture was looked at.
-    var looks = 0
-    private var answersDue = 0
-    private var retries = 0
-    /// Who waits to hear whether capture worked.
-    var waiting: [@Sendable (String?) -> Void] = []
-
-    init(local: LocalPod) {
-        self.local = local
-    }
-
-    /// Tells those who wait; nil for success.
-    func answer(_ failure: String?) {
-        let all = waiting
-        waiting = []
-        for answer in all { answer(failure) }
-    }
-
-    func begin(_ namespace: PodNamespace, answersDue: Int) {
-        self.namespace = namespace
-        proof = nil
-        self.answersDue = answersDue
-        generation += 1
-        state = .opening
-    }
-
-    /// Counts an answer; true with the last.
-    func answered() -> Bool {
-        answersDue -= 1
-        return answersDue == 0
-    }
-
-    func fail(_ reason: String) {
-        state = .pending(reason)
-        generation += 1
-        namespace = nil
-        proof = nil
-    }
-
-    /// Whether capture should be tried again.
-    var isRetryDue: Bool {
-        if case .pending = state { return true }
-        return false
     }
 }
