@@ -2,16 +2,20 @@ internal import Node
 internal import Reactor
 
 extension AgentProgram {
-    /// The flag that takes the CNI plugin off the host and does nothing else.
-    private static let removalFlag = "--remove-cni"
+    /// What the program does instead of running, by a flag.
+    private static let errands: [String: @Sendable (NodeConfiguration) -> Int32] = [
+        "--remove-cni": PodAgent.removePlugin,
+        "--ready": ReadinessQuestion.ask,
+    ]
 
     /// The program `ambit-node` from its command line to its exit status.
     package static func main(_ arguments: [String]) -> Int32 {
-        guard arguments.contains(removalFlag) else {
+        let flag = arguments.dropFirst().first { errands[$0] != nil }
+        guard let flag, let errand = errands[flag] else {
             return NodeProgram.main(arguments, makeParts: makeParts)
         }
-        var rest = arguments.dropFirst().filter { $0 != removalFlag }
-        // The name does not matter here, and whoever cleans up may not know it.
+        var rest = arguments.dropFirst().filter { $0 != flag }
+        // The name does not matter here, and whoever asks may not know it.
         if !rest.contains("--node-name") { rest += ["--node-name", "this"] }
         do throws(ConfigurationFailure) {
             let invocation = try NodeConfiguration.parse(
@@ -20,7 +24,7 @@ extension AgentProgram {
                 readFile: { _ in .failure(ConfigurationFileFailure(reason: "is not read here")) }
             )
             guard case .run(let configuration) = invocation else { return 0 }
-            return PodAgent.removePlugin(configuration)
+            return errand(configuration)
         } catch {
             for problem in error.problems { complain("ambit-node: \(problem)") }
             return ConfigurationFailure.exitStatus

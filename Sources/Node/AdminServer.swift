@@ -61,6 +61,9 @@ package final class AdminServer {
         try listen(.admin, configuration.adminAddress)
         try listen(.metrics, configuration.metricsAddress)
         try listen(.readiness, configuration.readinessAddress)
+        guard !configuration.readinessSocketPath.isEmpty else { return }
+        let path = configuration.readinessSocketPath
+        try accept(.readiness, from: try Socket.listen(atPath: path, backlog: 16))
     }
 
     private func listen(
@@ -68,19 +71,25 @@ package final class AdminServer {
         _ address: SocketAddress
     ) throws(SystemError) {
         do throws(SystemError) {
-            let socket = try Socket.listen(on: address.kernel, backlog: 128)
-            let acceptor = Acceptor(loop: loop, socket: socket) { [unowned self] outcome in
-                switch outcome {
-                case .connection(let descriptor): take(Descriptor(owning: descriptor), surface)
-                case .exhausted(let error): exhausted(surface, error)
-                }
-            }
-            try acceptor.start()
-            acceptors.append((surface, acceptor))
+            try accept(surface, from: try Socket.listen(on: address.kernel, backlog: 128))
         } catch {
             let call = "listen for \(surface.rawValue) on \(address) (\(error.call))"
             throw SystemError(call: call, code: error.code)
         }
+    }
+
+    private func accept(
+        _ surface: AdminSurface,
+        from socket: consuming Descriptor
+    ) throws(SystemError) {
+        let acceptor = Acceptor(loop: loop, socket: socket) { [unowned self] outcome in
+            switch outcome {
+            case .connection(let descriptor): take(Descriptor(owning: descriptor), surface)
+            case .exhausted(let error): exhausted(surface, error)
+            }
+        }
+        try acceptor.start()
+        acceptors.append((surface, acceptor))
     }
 
     /// The address a surface is bound to, while it listens.

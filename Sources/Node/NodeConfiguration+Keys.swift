@@ -221,6 +221,12 @@ extension NodeConfiguration {
             "Where readiness is served."
         ),
         ConfigurationKey(
+            "readiness-socket",
+            \.readinessSocketPath,
+            .path,
+            "A Unix socket of this process alone, which ambit-node --ready asks."
+        ),
+        ConfigurationKey(
             "log-level",
             \.logLevels,
             .levels,

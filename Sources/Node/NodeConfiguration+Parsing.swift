@@ -73,6 +73,10 @@ extension NodeConfiguration {
                     The configuration file; also AMBIT_CONFIG.
               --print-config
                     Print the configuration that would be in force, as such a file, and end.
+              --ready
+                    Ask the process behind readiness-socket whether it is ready: status 0 if so.
+              --remove-cni
+                    Take the CNI plugin off this host and end.
               --version
                     Print the version and end.
               --help

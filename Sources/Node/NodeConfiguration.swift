@@ -50,6 +50,9 @@ package struct NodeConfiguration: Sendable, Equatable {
     package var adminAddress = SocketAddress(IPAddress(v4: 0x7F00_0001), 15_000)
     package var metricsAddress = SocketAddress(IPAddress(v6High: 0, low: 0), 15_020)
     package var readinessAddress = SocketAddress(IPAddress(v6High: 0, low: 0), 15_021)
+    /// A Unix socket where readiness of this very process is asked for, however many processes of
+    /// the node share the address; empty for none.
+    package var readinessSocketPath = ""
 
     /// The control plane that is followed.
     package var controlPlane = ControlPlaneConfiguration()

@@ -22,6 +22,22 @@ extension Socket {
         }
     }
 
+    /// Listens on a Unix socket, non-blocking and closed on exec, in place of one left at the path;
+    /// only this user may connect.
+    package static func listen(
+        atPath path: String,
+        backlog: Int32
+    ) throws(SystemError) -> Descriptor {
+        let socket = try LocalAddress.makeSocket(ambit_SOCK_STREAM | ambit_SOCK_NONBLOCK)
+        unsafe unlink(path)
+        try unsafe LocalAddress.call("bind \(path)", path) { address, length in
+            unsafe bind(socket.raw, address, length)
+        }
+        try checked("chmod") { unsafe chmod(path, 0o600) }
+        try checked("listen") { Glibc.listen(socket.raw, backlog) }
+        return socket
+    }
+
     private static func open(
         _ address: KernelAddress,
         _ backlog: Int32

@@ -25,6 +25,8 @@ private let contents = #"""
       selector:
         matchLabels:
           app.kubernetes.io/name: ambit-node
+      # A new process that ends at once must not take its predecessor along.
+      minReadySeconds: 5
       updateStrategy:
         type: RollingUpdate
         rollingUpdate:
@@ -97,6 +99,18 @@ private let contents = #"""
                   valueFrom:
                     fieldRef:
                       fieldPath: status.podIP
+                - name: AMBIT_READINESS_SOCKET
+                  value: /run/ambit-node/ready.sock
+              # During an update two processes share the node's port 15021, and the old one would answer
+              # for the new one. This asks the process of this very container, and only until it is
+              # ready for the first time: the old one is told to end no earlier. It waits for the
+              # controller for as long as a day; to be restarted would not help.
+              startupProbe:
+                exec:
+                  command: [/usr/local/bin/ambit-node, --ready]
+                periodSeconds: 2
+                timeoutSeconds: 5
+                failureThreshold: 43200
               readinessProbe:
                 httpGet:
                   path: /healthz/ready
@@ -136,6 +150,8 @@ private let contents = #"""
                 - name: credentials
                   mountPath: /var/run/secrets/ambit
                   readOnly: true
+                - name: instance
+                  mountPath: /run/ambit-node
           volumes:
             - name: run
               hostPath:
@@ -173,5 +189,10 @@ private let contents = #"""
                       items:
                         - key: root-cert.pem
                           path: root/root-cert.pem
+            # What belongs to this pod alone: its readiness socket.
+            - name: instance
+              emptyDir:
+                medium: Memory
+                sizeLimit: 1Mi
 
     """#

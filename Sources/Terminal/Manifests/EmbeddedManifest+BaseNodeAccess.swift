@@ -85,7 +85,7 @@ private let contents = #"""
         name: ambit-node
         namespace: ambit-system
     ---
-    # What RBAC cannot say: a node marks its own pods, and changes nothing of them but annotations.
+    # What RBAC cannot say: a node marks its own pods, and changes nothing else of them.
     apiVersion: admissionregistration.k8s.io/v1
     kind: ValidatingAdmissionPolicy
     metadata:
@@ -104,6 +104,13 @@ private let contents = #"""
       matchConditions:
         - name: is-ambit-node
           expression: request.userInfo.username == 'system:serviceaccount:ambit-system:ambit-node'
+      variables:
+        - name: ours
+          expression: "['ambit.dev/captured', 'ambient.istio.io/redirection']"
+        - name: before
+          expression: "has(oldObject.metadata.annotations) ? oldObject.metadata.annotations : {}"
+        - name: after
+          expression: "has(object.metadata.annotations) ? object.metadata.annotations : {}"
       validations:
         # Tokens that kubelet asked for name their node.
         - expression: >-
@@ -112,12 +119,21 @@ private let contents = #"""
             request.userInfo.extra['authentication.kubernetes.io/node-name'][0] ==
             object.spec.nodeName
           message: ambit-node may mark the pods of its own node only
+        - expression: >-
+            variables.after.all(key, key in variables.ours || (key in variables.before &&
+            variables.after[key] == variables.before[key])) &&
+            variables.before.all(key, key in variables.ours || key in variables.after)
+          message: ambit-node may change no annotations of a pod but its mark
         - expression: object.status == oldObject.status
           message: ambit-node may not change the status of a pod
         - expression: >-
-            has(object.metadata.labels) == has(oldObject.metadata.labels) &&
-            (!has(object.metadata.labels) || object.metadata.labels == oldObject.metadata.labels)
+            (has(object.metadata.labels) ? object.metadata.labels : {}) ==
+            (has(oldObject.metadata.labels) ? oldObject.metadata.labels : {})
           message: ambit-node may not change the labels of a pod
+        - expression: >-
+            (has(object.metadata.finalizers) ? object.metadata.finalizers : []) ==
+            (has(oldObject.metadata.finalizers) ? oldObject.metadata.finalizers : [])
+          message: ambit-node may not change the finalizers of a pod
     ---
     apiVersion: admissionregistration.k8s.io/v1
     kind: ValidatingAdmissionPolicyBinding

@@ -17,6 +17,8 @@ final class AgentStage: Sendable {
     let double = APIServerDouble(bookmarkMilliseconds: 50)
     let folder: URL
     let processes: FakeProcesses
+    /// The address of the API server.
+    let server: String
     private let access: ClusterAccess
 
     init() async throws {
@@ -29,7 +31,8 @@ final class AgentStage: Sendable {
             )
         }
         processes = try FakeProcesses()
-        access = ClusterAccess(server: try #require(ServerAddress(try await double.start())))
+        server = try await double.start()
+        access = ClusterAccess(server: try #require(ServerAddress(server)))
         try write("net.d/10-x.conflist", Self.bridge)
         try put(namespace: "ambit-system")
         try double.put([
@@ -61,6 +64,7 @@ final class AgentStage: Sendable {
         configuration.adminAddress = SocketAddress(loopback, UInt16.random(in: 20_000...29_000))
         configuration.readinessAddress = SocketAddress(loopback, 0)
         configuration.metricsAddress = SocketAddress(loopback, 0)
+        configuration.readinessSocketPath = path("run/\(UInt32.random(in: 0 ... .max)).ready")
         configuration.drainDeadlineMilliseconds = 5000
         configuration.logLevels = LogLevels(.off)
         configuration.agent.handoverSocketPath = path("run/cni.sock")
@@ -87,13 +91,14 @@ final class AgentStage: Sendable {
         ])
     }
 
-    /// A pod of a node.
+    /// A pod of a node; one that is known keeps its annotations if `isMarked`.
     func put(
         pod name: String,
         in namespace: String,
         phase: String = "Pending",
         mode: String? = nil,
-        node: String = "n1"
+        node: String = "n1",
+        isMarked: Bool = true
     ) throws {
         var object = podObject(name, in: namespace)
         if let mode {
@@ -102,7 +107,7 @@ final class AgentStage: Sendable {
         object["spec"]["nodeName"] = .string(node)
         object["status"] = phase == "Pending" ? ["phase": "Pending"] : object["status"]
         object["status"]["phase"] = .string(phase)
-        if let known = pod(name, in: namespace) {
+        if isMarked, let known = pod(name, in: namespace) {
             object["metadata"]["annotations"] = known["metadata"]["annotations"]
         }
         try double.put(object)
@@ -190,10 +195,13 @@ enum Programs {
     static let folder = URL(fileURLWithPath: "/proc/self/exe")
         .resolvingSymlinksInPath().deletingLastPathComponent()
 
-    static var plugin: String {
+    static var plugin: String { path("ambit-cni") }
+    static var node: String { path("ambit-node") }
+
+    private static func path(_ program: String) -> String {
         let named = ProcessInfo.processInfo.environment["AMBIT_PROGRAMS"]
         let place = named.map { URL(fileURLWithPath: $0) } ?? folder
-        return place.appending(path: "ambit-cni").path
+        return place.appending(path: program).path
     }
 }
 
@@ -238,6 +246,9 @@ final class StagedNode: Sendable {
 
     var isReady: Bool { ask("GET", "/healthz/ready")?.hasPrefix("HTTP/1.1 200") ?? false }
     var readiness: String { ask("GET", "/healthz/ready") ?? "nobody answers" }
+
+    /// What `ambit-node --ready` ends with.
+    var readyStatus: Int32 { ReadinessQuestion.ask(configuration) }
 
     /// Ends the node as SIGTERM does.
     func stop() async -> Bool {

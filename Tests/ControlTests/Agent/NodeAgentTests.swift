@@ -112,13 +112,79 @@ import Testing
         #expect(await soon { second.isReady }, "\(second.readiness)")
         #expect(stage.isCaptured(web))
         #expect(await soon { stage.annotation(of: "api", in: "bar") == nil })
-        // Open: a pod un-enrolled while no node ran keeps its rules, which refuse its connections.
-        let isFreed = await soon { !stage.isCaptured(api) }
-        withKnownIssue("rules stay in a pod un-enrolled meanwhile", isIntermittent: true) {
-            #expect(isFreed)
-        }
+        #expect(await soon { !stage.isCaptured(api) })
         #expect(await second.stop())
         await stage.double.stop()
+    }
+
+    @Test func `frees a pod that left before it was marked`() async throws {
+        let stage = try await AgentStage()
+        try stage.put(namespace: "shop", mode: "ambient")
+        let pod = try PodNamespace()
+        try stage.put(pod: "web", in: "shop", phase: "Running")
+        try stage.run("web", in: "shop", as: 21, at: pod)
+        let first = try stage.startNode()
+        #expect(await soon { stage.annotation(of: "web", in: "shop") == "true" })
+        #expect(await first.stop())
+        // As if the node had ended before the API server took its mark.
+        try stage.put(namespace: "shop")
+        try stage.put(pod: "web", in: "shop", phase: "Running", isMarked: false)
+        #expect(await soon { stage.annotation(of: "web", in: "shop") == nil })
+        #expect(stage.isCaptured(pod))
+
+        let second = try stage.startNode()
+        #expect(await soon { !stage.isCaptured(pod) })
+        #expect(await second.stop())
+        await stage.double.stop()
+    }
+
+    @Test func `drains when it is told to end, whatever threads its libraries start`() async throws
+    {
+        let stage = try await AgentStage()
+        let server = stage.server
+        try stage.write(
+            "kubeconfig",
+            """
+            apiVersion: v1
+            kind: Config
+            current-context: c
+            clusters: [{name: c, cluster: {server: "\(server)"}}]
+            contexts: [{name: c, context: {cluster: c, user: u}}]
+            users: [{name: u, user: {token: t}}]
+            """
+        )
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: Programs.node)
+        process.arguments = [
+            "--node-name", "n1", "--kubernetes", stage.path("kubeconfig"), "--install-cni", "false",
+            "--cni-socket", stage.path("run/cni.sock"), "--state-folder", stage.path("state"),
+            "--admin-address", "127.0.0.1:0", "--metrics-address", "127.0.0.1:0",
+            "--readiness-address", "127.0.0.1:0", "--worker-threads", "1",
+        ]
+        process.standardOutput = FileHandle.nullDevice
+        let ended = AsyncStream<Void>.makeStream()
+        process.terminationHandler = { _ in ended.continuation.finish() }
+        try process.run()
+        #expect(await soon { FileManager.default.fileExists(atPath: stage.path("run/cni.sock")) })
+        process.terminate()
+        for await _ in ended.stream {}
+        #expect(process.terminationReason == .exit)
+        #expect(process.terminationStatus == 0)
+        await stage.double.stop()
+    }
+
+    @Test func `answers for itself whether it is ready, not for its successor`() async throws {
+        let stage = try await AgentStage()
+        let first = try stage.startNode()
+        #expect(await soon { first.readyStatus == 0 }, "\(first.readiness)")
+        await stage.double.stop()
+        let second = try stage.startNode()
+        #expect(await soon { second.readiness.contains("list of pods") })
+        #expect(second.readyStatus == 1)
+        #expect(first.readyStatus == 0)
+        #expect(await first.stop())
+        #expect(first.readyStatus == 1)
+        #expect(await second.stop())
     }
 
     @Test func `hands over to its successor, and takes back when that is no more`() async throws {
