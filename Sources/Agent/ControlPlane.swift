@@ -64,7 +64,8 @@ struct ControlPlane: Sendable {
                 ? .system : source(roots, isText: { $0.hasPrefix("-----BEGIN") })
         )
         guard let endpoint else {
-            throw ConfigurationFailure(key: key, reason: "is not host:port")
+            let reason = "is neither host:port nor several of them with commas"
+            throw ConfigurationFailure(key: key, reason: reason)
         }
         return endpoint
     }
@@ -77,7 +78,7 @@ struct ControlPlane: Sendable {
     /// Begins to follow the mesh; goes on until the process ends.
     func start(_ feed: NodeFeed, _ log: Log, _ metrics: Metrics) {
         observe(metrics)
-        let address = "\(settings.endpoint.host):\(settings.endpoint.port)"
+        let address = settings.endpoint.places.map(\.description).joined(separator: ",")
         log.info(.mesh, "following the controller", ["address": "\(address)"])
         let hasMesh = FirstChange()
         let client = DiscoveryClient(
@@ -110,7 +111,9 @@ struct ControlPlane: Sendable {
                 )
             )
         case .synced: log.info(.mesh, "in sync with the controller", ["address": "\(address)"])
-        case .connected: log.info(.mesh, "connected to the controller", ["address": "\(address)"])
+        case .connected(let place):
+            log.info(.mesh, "connected to the controller", ["address": "\(place)"])
+            feed.send(.controlPlaneFound)
         case .disconnected(let reason, let wait):
             log.warn(
                 .mesh,

@@ -116,6 +116,18 @@ package struct CertificateSchedule: Sendable {
         entries[identity] = entry
     }
 
+    /// The source is there again: what failed is tried within a second, however long its wait.
+    package mutating func retryFailed(
+        now: Int64,
+        using random: inout some RandomNumberGenerator
+    ) {
+        for (identity, entry) in entries where entry.failures > 0 {
+            entries[identity]?.failures = 1
+            let soon = now + Int64.random(in: 0..<Self.second, using: &random)
+            entries[identity]?.dueAt = min(entry.dueAt, soon)
+        }
+    }
+
     /// Forgets certificates whose time is over and returns their identities, due at once.
     package mutating func expire(now: Int64) -> [SPIFFEID] {
         var expired: [SPIFFEID] = []

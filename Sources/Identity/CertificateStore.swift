@@ -82,6 +82,12 @@ package final class CertificateStore: Sendable {
         }
     }
 
+    /// The source is there again after it was not: fetches that failed are tried again at once.
+    package func retryFailed() {
+        let now = settings.now()
+        held.change { held in held.schedule.retryFailed(now: now, using: &held.random) }
+    }
+
     /// What is held for an identity now.
     package func credentials(_ identity: SPIFFEID) -> Credentials? {
         held.read { $0.credentials[identity] }

@@ -1,3 +1,4 @@
+internal import Identity
 internal import Mesh
 
 /// What comes by the feed from the agent's threads.
@@ -9,6 +10,7 @@ extension Control {
         case .pods(let pods): takeList(pods)
         case .add(let pod, let answer): add(pod, answer)
         case .remove(let uid, let answer): remove(uid: uid, answer)
+        case .controlPlaneFound: store.retryFailed()
         case .waiting(let reasons): agentReasons = reasons
         case .finished: isAgentBusy = false
         }

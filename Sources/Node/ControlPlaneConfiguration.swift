@@ -1,6 +1,7 @@
 /// What an operator decides about the control plane that a node follows.
 package struct ControlPlaneConfiguration: Sendable, Equatable {
-    /// Where discovery is served, `host:port`; empty when files tell all.
+    /// Where discovery is served, `host:port`, or several with commas between them, any of which
+    /// will do; empty when files tell all.
     package var address = ""
     /// The name in the certificate of the control plane; empty for the host of its address.
     package var name = ""
@@ -27,7 +28,7 @@ extension NodeConfiguration {
             "controller-address",
             \.controlPlane.address,
             .path,
-            "Where the mesh is learnt from, as host:port; empty when files tell all."
+            "Where the mesh is learnt from, as host:port or several with commas; empty for files."
         ),
         ConfigurationKey(
             "controller-name",

@@ -19,6 +19,8 @@ package final class NodeFeed: Sendable {
         case add(LocalPod, answer: @Sendable (_ failure: String?) -> Void)
         /// A pod that left, by uid; answered when its capture is gone.
         case remove(uid: String, answer: @Sendable () -> Void)
+        /// The control plane is there again, as whoever signs certificates will be.
+        case controlPlaneFound
         /// What readiness waits for beside what the node knows itself; empty for nothing.
         case waiting([String])
         /// The agent has done what it had to do at the end; until then the node goes on.

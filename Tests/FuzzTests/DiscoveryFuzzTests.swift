@@ -106,13 +106,18 @@ private struct BrokenProperty: Error, CustomStringConvertible {
     }
 
     @Test func `an endpoint is refused or names a host and a port`() {
-        let corpus = ["a.b:1", "[::1]:65535", "https://x:15012", "1.2.3.4:5"].map { Array($0.utf8) }
+        let texts = ["a.b:1", "[::1]:65535", "https://x:15012", "1.2.3.4:5,b:6"]
+        let corpus = texts.map { Array($0.utf8) }
         fuzz("endpoint", corpus: corpus) { input, _ in
             let text = String(decoding: input, as: UTF8.self)
             guard let endpoint = ControlEndpoint(text, roots: .system) else { return }
-            guard endpoint.port > 0, !endpoint.host.isEmpty,
-                endpoint.host.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F })
-            else { throw BrokenProperty(description: "\(endpoint)") }
+            let isGood = endpoint.places.allSatisfy { place in
+                place.port > 0 && !place.host.isEmpty
+                    && place.host.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F }
+            }
+            guard isGood, (1...ControlEndpoint.placesMax).contains(endpoint.places.count) else {
+                throw BrokenProperty(description: "\(endpoint)")
+            }
         }
     }
 }

@@ -17,14 +17,20 @@ package final class CertificateClient: CertificateSource {
 
     private struct Connection: Sendable {
         let roots: String
+        let place: ControlEndpoint.Place
         let client: GRPCClient<HTTP2ClientTransport.Posix>
+    }
+
+    private struct State: Sendable {
+        var connection: Connection?
+        var turn = PlaceTurn()
     }
 
     private let endpoint: ControlEndpoint
     private let token: SecretSource
     private let clusterID: String
     private let loop: ControlLoop
-    private let connection = Mutex<Connection?>(nil)
+    private let state = Mutex(State())
 
     /// Asks an endpoint, with a token that is read anew for each request.
     package init(
@@ -74,20 +80,27 @@ package final class CertificateClient: CertificateSource {
         _ identity: SPIFFEID,
         _ lifetimeSeconds: Int64
     ) async -> Result<IssuedCertificate, CertificateSourceError> {
-        do {
-            let connection = try connected()
+        var reasons: [String] = []
+        // A replica that is not there is no reason to wait: another one will do. Once more than
+        // there are places, as the connection that was kept may have been broken for long.
+        for _ in 0...endpoint.places.count {
+            let connection: Connection
+            do {
+                connection = try connected()
+            } catch {
+                return .failure(failure("\(error)"))
+            }
             do {
                 return try await ask(connection.client, csr, identity, lifetimeSeconds)
             } catch {
+                let code = (error as? RPCError)?.code
                 // Whatever was wrong, the next request does not inherit it.
-                if (error as? RPCError)?.code != .permissionDenied { drop(connection.roots) }
-                throw error
+                if code != .permissionDenied { drop(connection.client) }
+                reasons.append("\(connection.place): \(Self.text(error))")
+                guard code == .unavailable, !Task.isCancelled else { break }
             }
-        } catch {
-            guard let error = error as? RPCError else { return .failure(failure("\(error)")) }
-            let cause = error.cause.map { ": \($0)" } ?? ""
-            return .failure(failure("\(error.code): \(error.message)\(cause)"))
         }
+        return .failure(failure(reasons.joined(separator: "; ")))
     }
 
     private func ask(
@@ -121,34 +134,42 @@ package final class CertificateClient: CertificateSource {
         return .success(IssuedCertificate(chain: answer.certChain.dropLast(), roots: [roots]))
     }
 
+    private static func text(_ error: any Error) -> String {
+        guard let error = error as? RPCError else { return "\(error)" }
+        let cause = error.cause.map { ": \($0)" } ?? ""
+        return "\(error.code): \(error.message)\(cause)"
+    }
+
     private func failure(_ reason: String) -> CertificateSourceError {
-        CertificateSourceError("the authority at \(endpoint.host):\(endpoint.port): \(reason)")
+        CertificateSourceError("the authority: \(reason)")
     }
 
     // MARK: the connection
 
     private func connected() throws -> Connection {
         let roots = try endpoint.roots.read()
-        if let known = connection.withLock({ $0 }), known.roots == roots { return known }
-        let client = GRPCClient(transport: try endpoint.transport(on: loop.group))
-        let new = connection.withLock { held -> Connection in
+        let (known, turn) = state.withLock { ($0.connection, $0.turn) }
+        if let known, known.roots == roots { return known }
+        let client = GRPCClient(transport: try endpoint.transport(turn, on: loop.group))
+        let place = turn.place(of: endpoint.places)
+        return state.withLock { state -> Connection in
             // Two fetches may come here at once: the second one takes the first one's.
-            if let held, held.roots == roots { return held }
-            held?.client.beginGracefulShutdown()
+            if let held = state.connection, held.roots == roots { return held }
+            state.connection?.client.beginGracefulShutdown()
             Task { _ = try? await client.runConnections() }
-            let new = Connection(roots: roots, client: client)
-            held = new
+            let new = Connection(roots: roots, place: place, client: client)
+            state.connection = new
             return new
         }
-        return new
     }
 
-    /// Forgets the connection with those roots, or any.
-    private func drop(_ roots: String?) {
-        let old = connection.withLock { held -> Connection? in
-            guard roots == nil || held?.roots == roots else { return nil }
-            defer { held = nil }
-            return held
+    /// Forgets the connection of a client, or any; the next one goes to another place.
+    private func drop(_ client: GRPCClient<HTTP2ClientTransport.Posix>?) {
+        let old = state.withLock { state -> Connection? in
+            guard client == nil || state.connection?.client === client else { return nil }
+            state.turn.next()
+            defer { state.connection = nil }
+            return state.connection
         }
         old?.client.beginGracefulShutdown()
     }

@@ -22,6 +22,9 @@ package final class DiscoveryClient: Sendable {
         /// The pod's own address as text; empty for none.
         package var instanceIP = ""
         package var network = ""
+        /// How long a connection may take until requests can be sent: one that is taken by a
+        /// kernel whose program hangs is given up then.
+        package var dialTimeout = Duration.seconds(10)
 
         /// Follows what an endpoint serves.
         package init(
@@ -45,8 +48,8 @@ package final class DiscoveryClient: Sendable {
         case change(MeshChange)
         /// The first sync of all types is through.
         case synced
-        /// A stream is open.
-        case connected
+        /// A stream is open to one of the places.
+        case connected(ControlEndpoint.Place)
         /// There is no stream; it is tried again after so long.
         case disconnected(reason: String, retryAfter: Duration)
         /// Resources were refused, and are not held.
@@ -55,8 +58,8 @@ package final class DiscoveryClient: Sendable {
 
     /// The longest message taken, in bytes.
     static let messageBytesMax = 200 << 20
-    /// How long a connection may take to its first response; a busy controller lets wait.
-    private static let openTimeout = Duration.seconds(120)
+    /// How long the first response may take once requests can be sent; a busy controller lets wait.
+    private static let openTimeout = Duration.seconds(110)
 
     /// What happened so far.
     package let metrics: DiscoveryClientMetrics
@@ -83,10 +86,12 @@ package final class DiscoveryClient: Sendable {
     /// To be called once.
     package func run() async {
         var backoff = ReconnectBackoff()
+        var turn = PlaceTurn()
         while !Task.isCancelled {
             let progress = Progress()
             let began = ContinuousClock.now
-            let ended = await connect(progress)
+            let ended = await connect(progress, turn)
+            turn.next()
             metrics.change { values in
                 values.isConnected = false
                 values.terminations[ended.termination, default: 0] += 1
@@ -106,20 +111,25 @@ package final class DiscoveryClient: Sendable {
         let reason: String
     }
 
-    /// Whether a connection came to a response; shared by its tasks.
+    /// How far a connection came; shared by its tasks.
     private final class Progress: Sendable {
-        private let opened = Mutex(false)
-        var wasOpened: Bool { opened.withLock { $0 } }
-        func open() { opened.withLock { $0 = true } }
+        private let stage = Mutex((wasDialled: false, wasOpened: false))
+        /// Whether requests could be sent.
+        var wasDialled: Bool { stage.withLock { $0.wasDialled } }
+        /// Whether there was a response.
+        var wasOpened: Bool { stage.withLock { $0.wasOpened } }
+        func dial() { stage.withLock { $0.wasDialled = true } }
+        func open() { stage.withLock { $0.wasOpened = true } }
     }
 
-    private func connect(_ progress: Progress) async -> End {
+    private func connect(_ progress: Progress, _ turn: PlaceTurn) async -> End {
         do {
             let metadata = try metadata()
-            let transport = try settings.endpoint.transport(on: loop.group)
+            let transport = try settings.endpoint.transport(turn, on: loop.group)
+            let place = turn.place(of: settings.endpoint.places)
             state.withLock { $0.beginConnection() }
             try await withGRPCClient(transport: transport) { client in
-                try await self.stream(client, metadata, progress)
+                try await self.stream(client, metadata, place, progress)
             }
             return End(termination: .complete, reason: "the server ended the stream")
         } catch let error as RPCError where progress.wasOpened {
@@ -161,6 +171,7 @@ package final class DiscoveryClient: Sendable {
     private func stream(
         _ client: GRPCClient<HTTP2ClientTransport.Posix>,
         _ metadata: GRPCCore.Metadata,
+        _ place: ControlEndpoint.Place,
         _ progress: Progress
     ) async throws {
         let (requests, outgoing) = AsyncStream<Request>.makeStream()
@@ -172,6 +183,10 @@ package final class DiscoveryClient: Sendable {
         options.maxResponseMessageBytes = Self.messageBytesMax
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
+                try await self.loop.wait(for: self.settings.dialTimeout)
+                guard progress.wasDialled else {
+                    throw RPCError(code: .deadlineExceeded, message: "no connection came about")
+                }
                 try await self.loop.wait(for: Self.openTimeout)
                 guard progress.wasOpened else {
                     throw RPCError(code: .deadlineExceeded, message: "no response came")
@@ -182,6 +197,11 @@ package final class DiscoveryClient: Sendable {
             group.addTask { [options] in
                 defer { outgoing.finish() }
                 try await self.call(client, metadata, requests, options, progress) { sized in
+                    if !progress.wasOpened {
+                        progress.open()
+                        self.metrics.change { $0.isConnected = true }
+                        self.onEvent(.connected(place))
+                    }
                     self.take(sized, outgoing)
                 }
             }
@@ -201,6 +221,7 @@ package final class DiscoveryClient: Sendable {
         typealias Service = Envoy_Service_Discovery_V3_AggregatedDiscoveryService
         try await client.bidirectionalStreaming(
             request: StreamingClientRequest(metadata: metadata) { writer in
+                progress.dial()
                 for await request in requests { try await writer.write(request) }
             },
             descriptor: Service.Method.DeltaAggregatedResources.descriptor,
@@ -208,14 +229,7 @@ package final class DiscoveryClient: Sendable {
             deserializer: SizedResponseDeserializer(),
             options: options
         ) { response in
-            for try await sized in response.messages {
-                if !progress.wasOpened {
-                    progress.open()
-                    self.metrics.change { $0.isConnected = true }
-                    self.onEvent(.connected)
-                }
-                take(sized)
-            }
+            for try await sized in response.messages { take(sized) }
         }
     }
 
@@ -281,10 +295,14 @@ package final class DiscoveryClient: Sendable {
     }
 }
 
-/// Waits between connections: 10 ms, doubled up to 15 s, each ± 20 % (PROTOCOL.md §2.1).
+/// Waits between connections: 10 ms, doubled up to 4 s, each ± 20 %.
+///
+/// PROTOCOL.md §2.1 has 15 s, for which a controller that is back would be without its nodes; to
+/// be asked once more by each of them within 4 s costs it little, as most are turned away by the
+/// kernel while it is not there.
 struct ReconnectBackoff: Sendable {
     private static let first = 0.01
-    private static let longest = 15.0
+    private static let longest = 4.0
     private var seconds = first
 
     mutating func reset() { seconds = Self.first }

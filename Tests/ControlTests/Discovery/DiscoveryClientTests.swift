@@ -1,5 +1,7 @@
 import Discovery
 import Mesh
+import NIOCore
+import NIOPosix
 import Reactor
 import TLS
 import Testing
@@ -22,18 +24,21 @@ struct DiscoveryClientTests {
         _ endpoint: ControlEndpoint,
         token: SecretSource = .text("good"),
         metrics: DiscoveryClientMetrics = DiscoveryClientMetrics(),
+        dialTimeout: Duration = .seconds(10),
         _ body: @escaping @Sendable (Shared<Told>) async throws -> Value
     ) async throws -> Value {
         let told = Shared(Told())
         let loop = ControlLoop()
+        var settings = DiscoveryClient.Settings(
+            endpoint: endpoint,
+            token: token,
+            nodeName: "node-1",
+            podName: "ambit-node-abc",
+            podNamespace: "ambit-system"
+        )
+        settings.dialTimeout = dialTimeout
         let client = DiscoveryClient(
-            settings: DiscoveryClient.Settings(
-                endpoint: endpoint,
-                token: token,
-                nodeName: "node-1",
-                podName: "ambit-node-abc",
-                podNamespace: "ambit-system"
-            ),
+            settings: settings,
             loop: loop,
             metrics: metrics
         ) { event in
@@ -209,6 +214,44 @@ struct DiscoveryClientTests {
                 #expect(await eventually { told.value.synced == 1 })
             }
         }
+    }
+
+    @Test func `goes to the next place when one is not there or says nothing`() async throws {
+        let plane = try TestControlPlane()
+        // It takes connections and never says a word.
+        let silent = try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+            .bind(host: "127.0.0.1", port: 0).get()
+        let silentPort = try #require(silent.localAddress?.port)
+        try await plane.run { port in
+            for other in [1, silentPort] {
+                let endpoint = ControlEndpoint(
+                    "127.0.0.1:\(other),localhost:\(port),127.0.0.1:\(other)",
+                    name: "localhost",
+                    roots: .text(plane.authority.certificate.pem)
+                )
+                let followed = try #require(endpoint)
+                try await follow(followed, dialTimeout: .seconds(1)) { told async throws in
+                    #expect(await eventually { told.value.synced == 1 })
+                }
+            }
+        }
+        try await silent.close()
+    }
+
+    @Test(arguments: [
+        "", ",", "a:1,", "a:1,,b:2", "a:1 ,b:2", "a", "a:0", "a:65536", "[::1]", "a:1;b:2",
+        "a/b:1",
+    ])
+    func `has no place by a text such as`(text: String) {
+        #expect(ControlEndpoint(text, roots: .system) == nil)
+    }
+
+    @Test func `has each place of a list`() throws {
+        let text = "https://a.b:1,[fd00::1]:15012,10.0.0.1:3"
+        let endpoint = try #require(ControlEndpoint(text, roots: .system))
+        #expect(endpoint.places.map(\.description) == ["a.b:1", "[fd00::1]:15012", "10.0.0.1:3"])
+        let many = Array(repeating: "a:1", count: ControlEndpoint.placesMax + 1)
+        #expect(ControlEndpoint(many.joined(separator: ","), roots: .system) == nil)
     }
 
     @Test func `is refused with a foreign token, and taken once it is replaced`() async throws {

@@ -105,6 +105,28 @@ import Testing
         #expect(schedule.take(now: now + Self.second, onDemandOnly: true) == id("a"))
     }
 
+    @Test func `tries what failed within a second when the source is there again`() {
+        var random = SystemRandomNumberGenerator()
+        var schedule = CertificateSchedule()
+        var now = Self.start
+        _ = schedule.want([id("a"), id("b")], now: now)
+        #expect(schedule.take(now: now, onDemandOnly: false) != nil)
+        #expect(schedule.take(now: now, onDemandOnly: false) != nil)
+        let end = now + 86_400 * Self.second
+        _ = schedule.succeeded(id("b"), expiresAt: end, now: now, using: &random)
+        for _ in 0..<12 {
+            schedule.failed(id("a"), now: now, using: &random)
+            now = schedule.nextEvent(now: now, onDemandOnly: false) ?? now
+            #expect(schedule.take(now: now, onDemandOnly: false) == id("a"))
+        }
+        schedule.failed(id("a"), now: now, using: &random)
+        #expect(schedule.take(now: now + 100 * Self.second, onDemandOnly: false) == nil)
+        schedule.retryFailed(now: now, using: &random)
+        // The good one waits for its half life as before.
+        #expect(schedule.take(now: now + Self.second, onDemandOnly: false) == id("a"))
+        #expect(schedule.take(now: now + Self.second, onDemandOnly: false) == nil)
+    }
+
     @Test func `keeps a good certificate while renewals fail, then lets it expire once`() {
         var random = SystemRandomNumberGenerator()
         var schedule = CertificateSchedule()
