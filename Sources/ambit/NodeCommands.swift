@@ -8,6 +8,9 @@ struct RestartCommand: ParsableCommand {
         commandName: "restart",
         abstract: "End a node's ambit-node and start another; returns when that is ready.",
         discussion: """
+            A controller, controller-1 and so on, can be restarted in the same way, but for \
+            --rolling.
+
             With --rolling the new process is started first; when it is ready, the old one gets \
             SIGTERM and drains.
             """
@@ -21,7 +24,7 @@ struct RestartCommand: ParsableCommand {
         var number: Int32 { self == .term ? SIGTERM : SIGKILL }
     }
 
-    @Argument(help: "The node.")
+    @Argument(help: "The node or controller.")
     var node: String
 
     @Option(help: "TERM or KILL.")
@@ -39,7 +42,15 @@ struct RestartCommand: ParsableCommand {
         try reporting {
             let client = try lab.connect()
             let readiness = Readiness(client, seconds: timeout)
-            if rolling {
+            let controllers = try client.call(.status).status?.controllers(called: node) ?? []
+            if !controllers.isEmpty {
+                guard !rolling else {
+                    throw LabError(.usage, "a controller hands nothing over: leave out --rolling")
+                }
+                try client.call(.node(node, .restart(signal: signal.number)))
+                let old = controllers.compactMap(\.process)
+                try readiness.wait(forControllers: node, after: old)
+            } else if rolling {
                 let process = try client.call(.node(node, .startNext)).process
                 try readiness.wait(forNode: node, process: process)
                 try client.call(.node(node, .retirePrevious))
@@ -64,10 +75,10 @@ struct RestartCommand: ParsableCommand {
 struct StopCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "stop",
-        abstract: "End a node's ambit-node and start no other."
+        abstract: "End a node's ambit-node, or a controller, and start no other."
     )
 
-    @Argument(help: "The node.")
+    @Argument(help: "The node; or controller-1 and so on, or controller for all of those.")
     var node: String
 
     @Option(help: "TERM or KILL.")
@@ -86,10 +97,10 @@ struct StopCommand: ParsableCommand {
 struct StartCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "start",
-        abstract: "Start a node's ambit-node again; returns when it is ready."
+        abstract: "Start a node's ambit-node again, or a controller; returns when it is ready."
     )
 
-    @Argument(help: "The node.")
+    @Argument(help: "The node; or controller-1 and so on, or controller for all of those.")
     var node: String
 
     @Option(help: "How many seconds to wait for it to be ready.")
@@ -101,9 +112,13 @@ struct StartCommand: ParsableCommand {
         try reporting {
             let client = try lab.connect()
             let process = try client.call(.node(node, .start)).process
-            // The controller is none of the nodes; they wait for it, nobody else does.
-            guard node != "controller" else { return }
-            try Readiness(client, seconds: timeout).wait(forNode: node, process: process)
+            let readiness = Readiness(client, seconds: timeout)
+            let status = try client.call(.status).status
+            if status?.controllers(called: node).isEmpty == false {
+                try readiness.wait(forControllers: node)
+            } else {
+                try readiness.wait(forNode: node, process: process)
+            }
         }
     }
 }

@@ -98,6 +98,18 @@ struct PsCommand: ParsableCommand {
             ])
         }
         var text = align(rows) + "\n"
+        if !status.controllers.isEmpty {
+            rows = [["CONTROLLER", "STATE", "PID", "RESTARTS"]]
+            for controller in status.controllers {
+                rows.append([
+                    controller.name,
+                    controller.state,
+                    controller.process.map(String.init) ?? "",
+                    String(controller.restarts),
+                ])
+            }
+            text += align(rows) + "\n"
+        }
         rows = [["POD", "STATE", "MESH", "NODE", "ADDRESSES", "PID", "RESTARTS"]]
         for pod in status.pods {
             rows.append([

@@ -60,10 +60,15 @@ struct PodName {
 struct LogsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "logs",
-        abstract: "Print what a pod's containers, or a node's ambit-node, wrote."
+        abstract: "Print what a pod's containers, a node's ambit-node or a controller wrote."
     )
 
-    @Argument(help: "A pod as NAME or NAMESPACE/NAME, a node, or nothing for the supervisor.")
+    @Argument(
+        help: """
+            A pod as NAME or NAMESPACE/NAME, a node, controller-1 (controller where there is only \
+            one), or nothing for the supervisor.
+            """
+    )
     var name: String?
 
     @Option(name: [.customShort("n"), .long], help: "The pod's namespace.")
@@ -82,11 +87,13 @@ struct LogsCommand: ParsableCommand {
         }
     }
 
-    // A bare name that is a node's means the node.
+    // A bare name that is a node's or a controller's means that.
     private func source(_ client: ControlClient) throws(LabError) -> LogSource {
         guard let name else { return .supervisor }
-        let nodes = try client.call(.status).status?.nodes.map(\.name) ?? []
-        if namespace == nil, nodes.contains(name) || name == "controller" { return .node(name) }
+        let status = try client.call(.status).status
+        let isNode = status?.nodes.contains { $0.name == name } ?? false
+        let isController = status?.controllers(called: name).isEmpty == false
+        if namespace == nil, isNode || isController { return .node(name) }
         let pod = PodName(name, namespace: namespace ?? "default")
         return .pod(namespace: pod.namespace, name: pod.name)
     }

@@ -11,6 +11,9 @@ struct UpCommand: ParsableCommand {
         discussion: """
             The lab goes on in the background until `ambit lab down`. It lives in namespaces of \
             its own: whatever ends it, nothing is left.
+
+            ambit-controller reads the objects from a folder, as it reads them from the API server \
+            in a cluster; the nodes follow it and get their certificates from it.
             """
     )
 
@@ -31,8 +34,11 @@ struct UpCommand: ParsableCommand {
     @Option(help: "The ambit-node to run instead of the one beside this program.")
     var nodeBinary: String?
 
-    @Flag(help: "Have ambit-controller serve the nodes, as in a cluster, instead of files.")
-    var controller = false
+    @Option(help: "How many replicas of ambit-controller to run.")
+    var controllers = 1
+
+    @Flag(help: "Do without a controller: nodes read files, the lab's own process certifies them.")
+    var fileState = false
 
     @Option(help: "The ambit-controller to run instead of the one beside this program.")
     var controllerBinary: String?
@@ -55,6 +61,13 @@ struct UpCommand: ParsableCommand {
         for flag in nodeFlags where !flag.contains("=") || flag.hasPrefix("-") {
             throw ValidationError("--node-flag must be KEY=VALUE, found \(flag)")
         }
+        guard (1...SupervisorOptions.controllersMax).contains(controllers) else {
+            let most = SupervisorOptions.controllersMax
+            throw ValidationError("--controllers must be 1 to \(most), found \(controllers)")
+        }
+        if fileState, controllers != 1 || controllerBinary != nil {
+            throw ValidationError("--file-state does without the controllers that are asked for")
+        }
     }
 
     func run() throws {
@@ -64,8 +77,9 @@ struct UpCommand: ParsableCommand {
             options.authority = authority.map { URL(fileURLWithPath: $0).path }
             try LabLauncher.check(name: lab.name)
             if !withoutMesh { options.nodeBinary = try nodeBinary ?? LabLauncher.nodeBinary() }
-            if (controller || controllerBinary != nil) && !withoutMesh {
+            if !fileState && !withoutMesh {
                 options.controllerBinary = try controllerBinary ?? LabLauncher.controllerBinary()
+                options.controllers = controllers
             }
             let sources = try Output.read(files)
             let client = try LabLauncher.start(options)
@@ -86,11 +100,12 @@ struct UpCommand: ParsableCommand {
     // The logs end with the lab, which ends when it does not become ready.
     private func showLogs(_ client: ControlClient) {
         guard let status = try? client.call(.status).status else { return }
-        for node in status.nodes where node.state != "NoMesh" {
-            guard let reader = try? LogReader(client, of: .node(node.name)),
+        let nodes = status.nodes.filter { $0.state != "NoMesh" }.map(\.name)
+        for name in status.controllers.map(\.name) + nodes {
+            guard let reader = try? LogReader(client, of: .node(name)),
                 let lines = try? reader.readOn()
             else { continue }
-            for line in lines.suffix(20) { tell("\(node.name): \(line)") }
+            for line in lines.suffix(20) { tell("\(name): \(line)") }
         }
     }
 
@@ -142,6 +157,7 @@ struct SuperviseCommand: ParsableCommand {
 
     @Option var nodeBinary: String?
     @Option var controllerBinary: String?
+    @Option var controllers = 1
 
     @Option var authority: String?
 
@@ -151,6 +167,7 @@ struct SuperviseCommand: ParsableCommand {
             var options = SupervisorOptions(name: lab.name)
             options.nodeBinary = nodeBinary
             options.controllerBinary = controllerBinary
+            options.controllers = controllers
             options.nodeFlags = nodeFlags
             options.authority = authority
             throw ExitCode(SupervisorStart.run(options))

@@ -49,7 +49,8 @@ final class CountedLab {
         }
         lab = try TestLab(
             Self.manifest,
-            flags: ["--node-flag", "worker-threads=1"] + flags,
+            // A controller would have its share of the processor.
+            flags: ["--node-flag", "worker-threads=1", "--file-state"] + flags,
             launcher: ["taskset", "-c", String(processor)]
         )
         for server in ["mesh/near", "mesh/far"] {

@@ -17,10 +17,6 @@ final class TestLab: Sendable {
     static let programs: URL = URL(fileURLWithPath: "/proc/self/exe")
         .resolvingSymlinksInPath().deletingLastPathComponent()
 
-    /// Whether labs have a controller unless a test says so: all tests hold with one, too.
-    private static let controllerFlags =
-        ProcessInfo.processInfo.environment["AMBIT_LAB_CONTROLLER"] == nil ? [] : ["--controller"]
-
     /// Starts a lab with the objects of the YAML text; `flags` go to `ambit lab up`.
     ///
     /// A `launcher` is a command that runs another, such as `taskset -c 1`: the lab is under it.
@@ -34,7 +30,7 @@ final class TestLab: Sendable {
             launcher + [
                 TestLab.programs.appending(path: "ambit").path, "lab", "up", file.path,
                 "--name", name,
-            ] + TestLab.controllerFlags + flags
+            ] + flags
         ).run(120)
         guard up.status == 0 else {
             let logs = (try? ambit(["lab", "logs", "node-1", "--name", name]).output) ?? ""

@@ -52,7 +52,8 @@ final class Testbed {
         try Data(manifest.utf8).write(to: yaml)
         let up =
             [ambit, "lab", "up", yaml.path, "--name", name, "--node-binary", nodeBinary]
-            + ["--timeout", "300"]
+            // Nothing but the data path is to cost processor time while it is measured.
+            + ["--timeout", "300", "--file-state"]
             + ["--node-flag", "worker-threads=2", "--node-flag", "access-log=false"]
         try Program.run(up, name: "lab-up", in: folder)
         let text = try Program.run(

@@ -78,6 +78,7 @@ package enum LabLauncher {
             }
             if let binary = options.controllerBinary {
                 command.arguments += ["--controller-binary", binary]
+                command.arguments += ["--controllers", String(options.controllers)]
             }
             for flag in options.nodeFlags { command.arguments += ["--node-flag", flag] }
             if let authority = options.authority {

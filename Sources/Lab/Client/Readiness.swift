@@ -59,6 +59,25 @@ package struct Readiness {
         }
     }
 
+    /// Waits until the controllers of a name serve and are none of the processes from before.
+    package func wait(forControllers name: String, after old: [Int32] = []) throws(LabError) {
+        try wait { status throws(LabError) in
+            for controller in status.controllers(called: name) {
+                let answer = try? NodeHTTP(client).request(
+                    "GET",
+                    "/readyz",
+                    at: .supervisor,
+                    port: controller.metricsPort
+                )
+                let isOld = controller.process.map(old.contains) ?? true
+                guard controller.state == "Running", !isOld, answer?.status == 200 else {
+                    return "\(controller.name) is not ready"
+                }
+            }
+            return nil
+        }
+    }
+
     private func isStopped(_ node: String, _ status: LabStatus) -> Bool {
         status.nodes.first { $0.name == node }?.state.hasPrefix("Stop") == true
     }

@@ -4,11 +4,31 @@ package struct LabStatus: Codable, Sendable {
     package var lab: String
     /// The supervisor's process id as the asking process sees it.
     package var supervisor: Int32 = 0
+    /// The controllers that serve the nodes; none where nodes read files.
+    package var controllers: [Controller] = []
     package var nodes: [Node] = []
     package var pods: [Pod] = []
 
     package init(lab: String) {
         self.lab = lab
+    }
+
+    /// The controllers a name means: one, or all of them by their common name.
+    package func controllers(called name: String) -> [Controller] {
+        controllers.filter { $0.name == name || name == LabController.commonName }
+    }
+
+    /// A replica of the controller.
+    package struct Controller: Codable, Sendable {
+        package var name: String
+        /// `Running`, `Stopping`, `Stopped` or `Restarting`.
+        package var state: String
+        /// Its process as the lab numbers it.
+        package var process: Int32?
+        /// How often it was started again after it ended by itself.
+        package var restarts: Int
+        /// Where its health and metrics are, in the supervisor's network.
+        package var metricsPort: UInt16
     }
 
     /// A node and its proxies.

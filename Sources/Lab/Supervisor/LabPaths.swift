@@ -19,7 +19,6 @@ enum LabPaths {
     static let authorityRoots = authority + "/root-cert.pem"
     static let authorityCertificate = authority + "/ca-cert.pem"
     static let authorityKey = authority + "/ca-key.pem"
-    static let controllerLog = logs + "/controller"
     static let supervisorLog = logs + "/supervisor"
 
     /// The network namespace of a pod; object names have neither slash nor underscore.
@@ -49,4 +48,6 @@ enum LabPaths {
     }
 
     static func log(ofNode name: String) -> String { logs + "/node_" + name }
+
+    static func log(ofController name: String) -> String { logs + "/" + name }
 }

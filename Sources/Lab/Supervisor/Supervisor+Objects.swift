@@ -86,7 +86,7 @@ extension Supervisor {
                 )
                 if let binary = options.nodeBinary {
                     try signers?.serve(node: node.name)
-                    if controller != nil { try giveToken(node) }
+                    if signers == nil { try giveToken(node) }
                     proxies[node.name] = try NodeProxy(
                         node.name,
                         command: proxyCommand(binary, node, network),
@@ -106,13 +106,14 @@ extension Supervisor {
         _ network: NodeNetwork
     ) -> Command {
         let source =
-            controller == nil
+            signers != nil
             ? [
                 "--mesh-state=" + LabPaths.meshState,
                 "--signer-socket=" + LabPaths.signerSocket(ofNode: node.name),
             ]
             : [
-                "--controller-address=" + LabController.address(for: node),
+                "--controller-address="
+                    + controllers.map { $0.address(for: node) }.joined(separator: ","),
                 "--controller-root=" + LabPaths.authorityRoots,
                 "--controller-token=" + LabPaths.token(ofNode: node.name),
                 "--pod-name=" + ObjectFile.proxyName(node.name),
@@ -175,10 +176,10 @@ extension Supervisor {
         signers?.host(plan.identities)
         nameServer.update(plan.state, targets: plan.serviceTargets)
         do throws(SystemError) {
-            if let controller {
+            if signers == nil {
                 try Calls.replaceFile(LabPaths.tokens, with: ObjectFile.tokens(tokens))
                 try Calls.replaceFile(LabPaths.objectFile, with: plan.objectFile)
-                controller.startOnce()
+                for controller in controllers { controller.startOnce() }
             } else {
                 try Calls.replaceFile(LabPaths.meshState, with: plan.meshState)
             }

@@ -72,6 +72,7 @@ extension Supervisor {
                 restarts: proxy?.restarts ?? 0
             )
         }
+        status.controllers = controllers.map(\.status)
         status.pods = plan.pods.compactMap { plan in
             pods[plan.key]?.status(enrolled: self.plan.enrolled.contains(plan.key))
         }
@@ -122,11 +123,14 @@ extension Supervisor {
         switch source {
         case .pod(let namespace, let name):
             path = try pod(namespace, name).log.path
-        case .node(Self.controllerName) where controller != nil:
-            path = LabPaths.controllerLog
         case .node(let name):
-            guard let proxy = proxies[name] else { throw noProxy(name) }
-            path = proxy.log.path
+            let replicas = replicas(named: name)
+            guard replicas.count < 2 else {
+                let names = replicas.map(\.name).joined(separator: ", ")
+                throw LabError(.usage, "there are several controllers: \(names)")
+            }
+            guard let log = replicas.first?.log ?? proxies[name]?.log else { throw noProxy(name) }
+            path = log.path
         case .supervisor:
             path = LabPaths.supervisorLog
         }
@@ -184,8 +188,9 @@ extension Supervisor {
         on name: String,
         for connection: ControlConnection
     ) throws(LabError) {
-        if name == Self.controllerName, let controller {
-            try perform(action, on: controller)
+        let replicas = replicas(named: name)
+        if !replicas.isEmpty {
+            for controller in replicas { try perform(action, on: controller) }
             return connection.reply(Reply())
         }
         guard fabric.node(name) != nil else {
@@ -202,8 +207,10 @@ extension Supervisor {
         connection.reply(reply)
     }
 
-    /// What the controller is called where nodes are named.
-    static let controllerName = "controller"
+    /// The controllers that are meant where nodes are named: one, or all by their common name.
+    private func replicas(named name: String) -> [LabController] {
+        controllers.filter { $0.name == name || name == LabController.commonName }
+    }
 
     private func perform(_ action: NodeAction, on controller: LabController) throws(LabError) {
         switch action {

@@ -16,11 +16,13 @@ final class Supervisor {
     let loop = PollLoop()
     let children = Children()
     let fabric: Fabric
-    /// Certifies by a socket for each node; nil when a controller does.
+    /// Certifies by a socket for each node that reads files; nil when controllers serve them.
     let signers: Signers?
+    /// The authority in files for the controllers; nil without them.
     let authority: LabAuthority?
-    let controller: LabController?
-    /// What each node's proxy shows the controller.
+    /// The replicas of the controller.
+    let controllers: [LabController]
+    /// What each node's proxy shows the controllers.
     var tokens: [String: String] = [:]
     let nameServer: ClusterNameServer
     let environment: [String]
@@ -55,19 +57,26 @@ final class Supervisor {
                 authority: options.authority,
                 loop: loop
             )
-            controller = try LabController(
-                binary,
-                settings: Self.controllerFlags(options.nodeFlags),
-                environment: environment,
-                loop: loop,
-                children: children
-            )
+            var controllers: [LabController] = []
+            for index in 0..<options.controllers {
+                controllers.append(
+                    try LabController(
+                        binary,
+                        index: index,
+                        settings: Self.controllerFlags(options.nodeFlags),
+                        environment: environment,
+                        loop: loop,
+                        children: children
+                    )
+                )
+            }
+            self.controllers = controllers
         } else {
             signers = try Signers(
                 trustDomain: cluster.trustDomain,
                 authority: options.authority
             )
-            (authority, controller) = (nil, nil)
+            (authority, controllers) = (nil, [])
         }
         try watchSignals()
         loop.watch(self.listener.raw) { [unowned self] in acceptConnections() }
@@ -128,7 +137,7 @@ final class Supervisor {
     private func boundLogs() {
         for pod in pods.values { pod.log.bound() }
         for proxy in proxies.values { proxy.log.bound() }
-        controller?.log.bound()
+        for controller in controllers { controller.log.bound() }
         loop.after(milliseconds: 1_000) { [unowned self] in boundLogs() }
     }
 
