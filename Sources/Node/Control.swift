@@ -349,8 +349,8 @@ final class Control: TimerHandler {
             pod.local = next
             return install(pod)
         }
-        // In the same place the rules stay until those of the next take over: what is sent in between
-        // is refused, and never goes in the clear.
+        // In the same place the rules stay until those of the next take over: what is sent in
+        // between is refused, and never goes in the clear.
         if isSamePlace { forget(pod) } else { remove(pod) }
         add(next)
     }

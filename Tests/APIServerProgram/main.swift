@@ -2,9 +2,9 @@ import APIServerDouble
 import Foundation
 import Kubernetes
 
-// ambit-apiserver-double [--port N] [--kubeconfig FILE] [--tokens FILE] [MANIFEST...]: an API server
-// without a cluster, for real clients. Prints its address and serves until it is ended. The file of
-// tokens is a JSON list of token, username, audiences, podName and nodeName.
+// ambit-apiserver-double [--port N] [--kubeconfig FILE] [--tokens FILE] [MANIFEST...]: an API
+// server without a cluster, for real clients. Prints its address and serves until it is ended.
+// The file of tokens is a JSON list of token, username, audiences, podName and nodeName.
 var port = 0
 var kubeconfig: String?
 var tokens: String?
