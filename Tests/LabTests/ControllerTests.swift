@@ -123,6 +123,11 @@ import Testing
         let allowAll = Self.denyPort.replacing("\"7006\"", with: "\"1\"")
         try put(denyOther + "\n---\n" + allowAll + "\n---\nkind: [half of a")
         try refusal("extra.yaml")
+        // Good YAML, but no policy: that object keeps its last good version.
+        try put(Self.denyPort.replacing("DENY", with: "PERHAPS"))
+        try refusal("must be ALLOW or DENY")
+        try put(Self.denyPort.replacing("7006", with: "70066"))
+        try refusal("operation.ports")
         try put("")
         try lab.eventually("allowed again") { try !isDenied(lab, far) }
     }

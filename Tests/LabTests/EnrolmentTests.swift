@@ -3,16 +3,113 @@ import Testing
 
 /// Pods that join the mesh and leave it while they talk, and many that come and go.
 @Suite(.serialized) struct `Enrolment under traffic` {
+    private struct Pods: Decodable {
+        struct Pod: Decodable {
+            let namespace: String
+            let name: String
+            let enrolled: Bool
+            let state: String
+            let restarts: Int
+            let processes: [Int]
+        }
+        let pods: [Pod]
+    }
+
+    private func pods(_ lab: TestLab) throws -> [String: Pods.Pod] {
+        let text = try lab.lab(["ps", "-o", "json"])
+        let listing = try JSONDecoder().decode(Pods.self, from: Data(text.utf8))
+        return Dictionary(
+            listing.pods.map { ("\($0.namespace)/\($0.name)", $0) },
+            uniquingKeysWith: { first, _ in first }
+        )
+    }
+
     private func namespace(_ name: String, _ mode: String?) -> String {
         let labels = mode.map { ", labels: {ambit.dev/dataplane-mode: \($0)}" } ?? ""
         return "apiVersion: v1\nkind: Namespace\nmetadata: {name: \(name)\(labels)}\n"
+    }
+
+    /// What crossed the wire while the body ran.
+    private func wire(_ lab: TestLab, _ body: () throws -> Void) throws -> Data {
+        let path = lab.path("wire-\(UInt32.random(in: 0 ... .max)).pcap")
+        let capture = try Command(
+            TestLab.programs.appending(path: "ambit").path,
+            ["lab", "capture", "-w", path, "--name", lab.name]
+        ).start()
+        try lab.eventually("the capture began") { FileManager.default.fileExists(atPath: path) }
+        try body()
+        func count() throws -> Int { try Data(contentsOf: URL(fileURLWithPath: path)).count }
+        // What others say after it is in the file: so is what it said.
+        let written = try count()
+        try lab.eventually("the capture is written") { try count() > written + 20_000 }
+        capture.stop()
+        return try Data(contentsOf: URL(fileURLWithPath: path))
+    }
+
+    /// Says a secret to the pod on the other node, a few times.
+    private func tell(_ lab: TestLab, _ secret: String, to host: String) throws {
+        let done = try lab.python(
+            "plain/client",
+            """
+            for _ in range(10):
+                with connect("\(host)", 7001) as c:
+                    c.sendall(b"\(secret)")
+                    c.shutdown(socket.SHUT_WR)
+                    assert read(c).endswith(b"\(secret)")
+            """
+        )
+        #expect(done.status == 0, "\(done.error)")
+    }
+
+    @Test func `of a namespace, and its end, disturb nobody else and restart nothing`() throws {
+        let lab = try SharedLab.make()
+        let (far, near) = (try lab.address("mesh/far"), try lab.address("mesh/near"))
+        let before = try pods(lab)
+        let secret = "the-secret-\(UInt64.random(in: 0 ... .max))"
+        let live = try lab.start("mesh/client", Programs.live, [far, "7001"])
+        let bystander = try lab.start("mesh/client", Programs.load, [far, "7001", "10"])
+        let own = try lab.start("plain/client", Programs.load, [near, "7001", "10"])
+        let clear = try wire(lab) { try tell(lab, secret, to: near) }
+        #expect(clear.range(of: Data(secret.utf8)) != nil, "in the clear before")
+
+        try lab.apply(namespace("plain", "ambient"))
+        let identity = #"src.identity="spiffe://cluster.local/ns/plain/sa/default""#
+        try lab.eventually("it talks under its identity") {
+            try !lab.access("node-1", "inbound", identity).isEmpty
+        }
+        let sealed = try wire(lab) { try tell(lab, secret, to: near) }
+        #expect(sealed.range(of: Data(secret.utf8)) == nil, "sealed while it is enrolled")
+        let tunnels = try lab.access("node-1", "inbound", identity).count
+
+        try lab.apply(namespace("plain", nil))
+        try lab.eventually("its capture is gone") { try !isCaptured(lab, "plain/client") }
+        let open = try wire(lab) { try tell(lab, secret, to: near) }
+        #expect(open.range(of: Data(secret.utf8)) != nil, "in the clear again")
+
+        let done = try Load(bystander.finish())
+        #expect(done.bad == 0 && done.good > 100, "\(done.errors)")
+        #expect(live.isRunning && !live.outputSoFar.contains("rst"))
+        live.stop()
+        // Only what was on its way in the moment of a change may have to try again.
+        let moved = try Load(own.finish())
+        #expect(moved.bad <= 4 && moved.good > 100, "\(moved.bad): \(moved.errors)")
+        #expect(tunnels >= 10)
+        let after = try pods(lab)
+        for (name, pod) in before {
+            #expect(after[name]?.processes == pod.processes, "\(name) was restarted")
+            #expect(after[name]?.restarts == pod.restarts, "\(name) was restarted")
+        }
+    }
+
+    private func isCaptured(_ lab: TestLab, _ pod: String) throws -> Bool {
+        try lab.shell(pod, "grep -q ':3A99 ' /proc/net/tcp /proc/net/tcp6").status == 0
     }
 
     @Test func `of 200 pods that come and go within a minute leaves nothing behind`() throws {
         let lab = try SharedLab.make()
         let far = try lab.address("mesh/far")
         let began = Date()
-        let load = try lab.start("mesh/client", Programs.load, [far, "7001", "40"])
+        let load = try lab.start("mesh/client", Programs.load, [far, "7001", "60", "open"])
         let live = try lab.start("mesh/client", Programs.live, [far, "7001"])
         try lab.apply(namespace("crowd", "ambient"))
         var files: [String] = []

@@ -87,9 +87,10 @@ enum Programs {
 
     /// Connects again and again for `sys.argv[3]` seconds; prints `OK FAILED`.
     ///
+    /// With a fourth argument it ends as soon as its standard input does.
     /// Paced: each connection leaves the client a port in TIME_WAIT for a minute.
     static let load = #"""
-        import socket, sys, time
+        import select, socket, sys, time
         good = bad = 0
         end = time.time() + float(sys.argv[3])
         while time.time() < end:
@@ -101,7 +102,10 @@ enum Programs {
             except OSError as error:
                 bad += 1
                 print(repr(error), file=sys.stderr, flush=True)
-            time.sleep(0.004)
+            if len(sys.argv) < 5:
+                time.sleep(0.004)
+            elif select.select([sys.stdin], [], [], 0.004)[0]:
+                break
         print(good, bad, flush=True)
         """#
 

@@ -240,7 +240,8 @@ package final class ControllerProgram: Sendable {
 
     private func followLeadership() async {
         guard let leadership else {
-            while (try? await Pause.wait(for: .seconds(3600))) != nil {}
+            // There is no status to write: the log is all that authors have.
+            for await keys in keeper.changedFindings { await tellFindings(keys) }
             return
         }
         let writer = StatusWriter(
@@ -257,6 +258,18 @@ package final class ControllerProgram: Sendable {
                 await writer.lead(leads)
             }
             group.cancelAll()
+        }
+    }
+
+    private func tellFindings(_ keys: Set<ObjectKey>) async {
+        for key in keys {
+            let report = await keeper.report(on: key)
+            if let refusal = report.refusal {
+                log.error("object refused", metadata: ["error": "\(refusal)"])
+            }
+            for warning in report.warnings {
+                log.warning("object not as it reads", metadata: ["warning": "\(warning)"])
+            }
         }
     }
 
