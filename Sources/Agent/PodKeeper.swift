@@ -120,7 +120,8 @@ actor PodKeeper {
     /// and wakes who waits.
     private func changed() {
         if isSynced {
-            record.write(enrolmentRecord, log)
+            // A process that ends leaves the file to its successor, or to nobody.
+            if !isDraining { record.write(enrolmentRecord, log) }
             if !hasToldAll, !hasSearched { search() }
             if leftovers.areFresh { freeLeftovers() }
         }

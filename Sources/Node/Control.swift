@@ -21,6 +21,9 @@ final class Control: TimerHandler {
     private static let burstMin = 16
     /// Longer than a spare tunnel stays idle and two rounds of its timer.
     private static let lateTrimTicks = 42
+    /// How often an idle node gives back free memory, and the program's pages that only its start,
+    /// or a change of its pods or control plane, needed: two thirds of its size.
+    private static let releaseTicks = 60
 
     let configuration: NodeConfiguration
     let loop: EventLoop
@@ -459,6 +462,10 @@ final class Control: TimerHandler {
         if ticks % Control.addressTicks == 0 { readNodeAddresses() }
         if ticks % Control.expireTicks == 0 { telemetry.metrics.expire(live: snapshot) }
         trimAfterBurst()
+        if ticks % Control.releaseTicks == 0, liveConnections <= Control.burstMin {
+            Process.trimMemory()
+            Process.releaseProgramPages()
+        }
         _ = loop.schedule(afterMilliseconds: Control.tickMilliseconds, self)
     }
 

@@ -63,6 +63,13 @@ package enum Process {
         _ = ambit_malloc_trim()
     }
 
+    /// Lets go of the program's read-only pages that are in memory; what runs on is mapped again.
+    ///
+    /// Takes some microseconds for each thousand pages, and as long again when they are used.
+    package static func releaseProgramPages() {
+        ambit_release_program_pages()
+    }
+
     /// Cores this process may run on.
     package static var coreCount: Int {
         max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))

@@ -5,7 +5,6 @@ internal import Kubernetes
 internal import Mesh
 
 /// `ambit-controller`: options, each also `AMBIT_` and its name in the environment.
-@main
 struct ControllerCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "ambit-controller",

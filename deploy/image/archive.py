@@ -232,11 +232,15 @@ def main():
         fail(f"the architecture {options.architecture} has no name in OCI here")
     architecture, variant = ARCHITECTURES[options.architecture]
 
-    names = sorted(os.listdir(options.programs))
-    programs = [os.path.join(options.programs, name) for name in names]
     ours = Layer()
-    for path in programs:
-        ours.file("usr/local/bin/" + os.path.basename(path), read(path), 0o755)
+    programs = []
+    for name in sorted(os.listdir(options.programs)):
+        path = os.path.join(options.programs, name)
+        if os.path.islink(path):
+            ours.link("usr/local/bin/" + name, os.readlink(path))
+        else:
+            ours.file("usr/local/bin/" + name, read(path), 0o755)
+            programs.append(path)
 
     archive = Archive()
     created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(EPOCH))

@@ -66,6 +66,9 @@ int64_t ambit_raise_open_files(void);
 int64_t ambit_open_files_limit(void);
 // glibc's malloc_trim(0): gives free heap pages back to the system.
 int ambit_malloc_trim(void);
+// Lets go of the read-only pages of the program and its libraries; what is used again is mapped
+// again from the page cache. Only for programs without text relocations, which ours are.
+void ambit_release_program_pages(void);
 
 // Sends and receives with ancillary data: CMSG_* are macros.
 // Sends the bytes with descriptors attached (count at most 16).

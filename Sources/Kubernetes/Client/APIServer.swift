@@ -67,7 +67,7 @@ package final class APIServer: Cluster {
             configuration.dnsOverride = [access.serverName: access.server.host]
         }
         return HTTPClient(
-            eventLoopGroup: HTTPClient.defaultEventLoopGroup,
+            eventLoopGroup: ClientLoop.group,
             configuration: configuration
         )
     }

@@ -1,12 +1,11 @@
 internal import NIOCore
-internal import NIOPosix
 
 /// A wait on a timer of NIO's loops that ends at once when its task is cancelled.
 package enum Pause {
     /// Returns after `duration`; throws `CancellationError` when cancelled before that.
     package static func wait(for duration: Duration) async throws {
         try Task.checkCancellation()
-        let loop = MultiThreadedEventLoopGroup.singleton.next()
+        let loop = ClientLoop.group.next()
         let timer = loop.scheduleTask(in: TimeAmount(duration)) {}
         do {
             try await withTaskCancellationHandler {

@@ -154,8 +154,15 @@ import Testing
             """
         )
         let process = Process()
-        process.executableURL = URL(fileURLWithPath: Programs.node)
+        // A child has the signal mask of the thread that starts it, and this one blocks SIGTERM.
+        let unblock = """
+            import os, signal, sys
+            signal.pthread_sigmask(signal.SIG_SETMASK, [])
+            os.execv(sys.argv[1], sys.argv[1:])
+            """
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         process.arguments = [
+            "python3", "-c", unblock, Programs.node,
             "--node-name", "n1", "--kubernetes", stage.path("kubeconfig"), "--install-cni", "false",
             "--cni-socket", stage.path("run/cni.sock"), "--state-folder", stage.path("state"),
             "--admin-address", "127.0.0.1:0", "--metrics-address", "127.0.0.1:0",
