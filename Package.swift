@@ -212,7 +212,7 @@ let package = Package(
             at: "bench/scaling",
             [
                 "AmbientProtocol", "Authorization", "Bench", "Controller", "Discovery",
-                "Kubernetes", "Mesh", "TLS", arguments,
+                "Kubernetes", "Mesh", "Reactor", "TLS", arguments,
             ] + grpc
         ),
 

@@ -24,6 +24,10 @@ final class Control: TimerHandler {
     /// How often an idle node gives back free memory, and the program's pages that only its start,
     /// or a change of its pods or control plane, needed: two thirds of its size.
     private static let releaseTicks = 60
+    /// A state of so many workloads leaves garbage worth giving back, as much again as it keeps.
+    private static let largeState = 5_000
+    /// Until then the threads that took it in have let go of it.
+    private static let stateTrimTicks = 2
 
     let configuration: NodeConfiguration
     let loop: EventLoop
@@ -147,6 +151,7 @@ final class Control: TimerHandler {
     /// Takes a whole state in place of the one held.
     func adopt(_ state: MeshState) {
         mesh.replace(with: state)
+        if state.workloads.count >= Control.largeState { lateTrim = ticks + Control.stateTrimTicks }
         telemetry.log.info(
             .mesh,
             "mesh state accepted",

@@ -71,7 +71,7 @@ enum ModuleTable {
         "ambit-scale": [
             "AmbientProtocol", "ArgumentParser", "Authorization", "Bench", "Controller",
             "Discovery", "GRPCCore", "GRPCNIOTransportHTTP2Posix", "Kubernetes", "Mesh",
-            "SwiftProtobuf", "TLS",
+            "Reactor", "SwiftProtobuf", "TLS",
         ],
     ]
 

@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import Discovery
 internal import Foundation
 internal import Mesh
+internal import Reactor
 internal import Synchronization
 
 /// One node's share of the control plane: the real client, and snapshots of the whole mesh.
@@ -31,9 +32,13 @@ struct HoldCommand: AsyncParsableCommand {
             group.addTask { await client.run() }
             group.addTask {
                 await held.untilSynced()
+                let (seconds, cpu) = (Gauge.moment - begun, Gauge.cpuSeconds)
+                // As the node does.
+                try await Task.sleep(for: .seconds(1))
+                Reactor.Process.trimMemory()
                 Answer(
-                    seconds: Gauge.moment - begun,
-                    cpuSeconds: Gauge.cpuSeconds,
+                    seconds: seconds,
+                    cpuSeconds: cpu,
                     residentBytes: Gauge.residentBytes,
                     idleBytes: idle,
                     count: held.latest.workloadCount
