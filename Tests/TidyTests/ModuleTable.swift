@@ -70,8 +70,8 @@ enum ModuleTable {
         "ambit-bench": ["ArgumentParser", "Bench"],
         "ambit-scale": [
             "AmbientProtocol", "ArgumentParser", "Authorization", "Bench", "Controller",
-            "Discovery", "GRPCCore", "GRPCNIOTransportHTTP2Posix", "Kubernetes", "Mesh",
-            "Reactor", "SwiftProtobuf", "TLS",
+            "Discovery", "GRPCCore", "GRPCNIOTransportHTTP2Posix", "GRPCProtobuf",
+            "Kubernetes", "Mesh", "Reactor", "SwiftProtobuf", "TLS",
         ],
     ]
 

@@ -46,6 +46,7 @@ package struct MeshIndex: Sendable {
 
     // What was last told.
     var workloads: [String: Workload] = [:]
+    private var interner = WorkloadInterner()
     var meshServices: [String: Mesh.Service] = [:]
     var meshPolicies: [String: Policy] = [:]
     var findings: [ObjectKey: [Finding]] = [:]
@@ -122,8 +123,9 @@ package struct MeshIndex: Sendable {
 
     mutating func tell(_ workload: Workload, _ change: inout MeshChange) {
         guard workloads[workload.uid] != workload else { return }
-        workloads[workload.uid] = workload
-        change.workloads.append(workload)
+        let shared = interner.interned(workload)
+        workloads[workload.uid] = shared
+        change.workloads.append(shared)
     }
 
     mutating func untell(workload uid: String, _ change: inout MeshChange) {

@@ -70,6 +70,8 @@ package final class ControllerProgram: Sendable {
             try await Pause.wait(for: .milliseconds(50))
         }
         guard let held = authority.current else { return }
+        // The first list of a large cluster leaves much behind.
+        Process.trimMemory()
         let now = WallClock.seconds
         let certificate = try ServerCertificate(
             authority: held.authority,

@@ -3,7 +3,9 @@ internal import Mesh
 /// Where a workload runs, and the namespaces whose policies apply to it there.
 struct WorkloadPlace: Hashable, Sendable {
     let node: String
-    let namespaces: Set<String>
+    let namespace: String
+    /// Beside its own; mostly none, which takes no memory.
+    let others: Set<String>
 
     init?(_ workload: Workload) {
         guard !workload.node.isEmpty else { return nil }
@@ -12,8 +14,13 @@ struct WorkloadPlace: Hashable, Sendable {
         let named = workload.authorizationPolicies.compactMap { key in
             key.utf8.firstIndex(of: UInt8(ascii: "/")).map { String(key[..<$0]) }
         }
-        self.namespaces = Set([workload.namespace] + named)
+        self.namespace = workload.namespace
+        self.others = Set(named.filter { $0 != workload.namespace })
     }
+}
+
+extension WorkloadPlace {
+    fileprivate var namespaces: [String] { [namespace] + others }
 }
 
 /// Which namespaces have workloads on which node.
