@@ -4,6 +4,8 @@ internal import Foundation
 struct ScaleMeasurement {
     /// Longer than the server waits for more changes, so that each goes out by itself.
     private static let changePauseMilliseconds = 50
+    /// How often changes are made for three measurements in which each went out by itself.
+    private static let attemptsMax = 12
     private let plan: ScalePlan
 
     init(_ plan: ScalePlan) {
@@ -126,18 +128,18 @@ struct ScaleMeasurement {
         push.syncSeconds = try followers.answer().seconds
         var latencies: [Double] = []
         var costs: [Double] = []
-        for _ in 0..<3 {
+        for _ in 0..<Self.attemptsMax where costs.count < 3 {
             _ = try followers.ask("begin")
             let made = try control.ask("change \(plan.changes) \(Self.changePauseMilliseconds)")
             let seen = try followers.ask("moments")
-            guard made.moments.count == seen.moments.count else {
-                throw ScaleFailure(
-                    "\(made.moments.count) changes came as \(seen.moments.count) pushes"
-                )
-            }
+            // On a busy machine two changes may go out as one; which, nobody knows.
+            guard made.moments.count == seen.moments.count else { continue }
             latencies += zip(made.moments, seen.moments).map { ($1 - $0) * 1e3 }
             costs.append(made.cost)
             push.bytesPerChangeAndNode = made.bytes / Double(made.count) / Double(nodes)
+        }
+        guard !costs.isEmpty else {
+            throw ScaleFailure("changes did not go out one by one; the machine is too busy")
         }
         push.latencyMilliseconds = Gauge.quantile(latencies, 0.5)
         push.latencyP99Milliseconds = Gauge.quantile(latencies, 0.99)
