@@ -110,6 +110,7 @@ struct ControlPlane: Sendable {
                     )
                 )
             )
+        case .revocations(let text): feed.send(.revocations(text))
         case .synced: log.info(.mesh, "in sync with the controller", ["address": "\(address)"])
         case .connected(let place):
             log.info(.mesh, "connected to the controller", ["address": "\(place)"])

@@ -7,6 +7,7 @@
 #include <openssl/x509_vfy.h>
 #include <string.h>
 
+#include "Revocation.h"
 #include "Session.h"
 
 enum {
@@ -70,10 +71,20 @@ static int verify_at(X509_STORE_CTX *check, int64_t at, int *depth) {
     return error != X509_V_OK ? error : X509_V_ERR_UNSPECIFIED;
 }
 
+static void name_chain(STACK_OF(X509) *chain, ambit_chain_keys *keys) {
+    for (int i = 0; i + 1 < sk_X509_num(chain) && i < ambit_chain_keys_max; i++) {
+        if (!ambit_certificate_revocation_key(sk_X509_value(chain, i), sk_X509_value(chain, i + 1),
+                                              keys->keys[i]))
+            return;
+        keys->count = (size_t)i + 1;
+    }
+}
+
 int ambit_trust_verify(X509_STORE *trust, X509 *leaf, X509 *const *intermediates, size_t count,
-                       int64_t at, int *depth) {
+                       int64_t at, int *depth, ambit_chain_keys *keys) {
     ERR_clear_error();
     *depth = 0;
+    keys->count = 0;
     int error = X509_V_ERR_OUT_OF_MEM;
     STACK_OF(X509) *others = sk_X509_new_null();
     X509_STORE_CTX *check = X509_STORE_CTX_new();
@@ -81,6 +92,7 @@ int ambit_trust_verify(X509_STORE *trust, X509 *leaf, X509 *const *intermediates
     for (size_t i = 0; ok && i < count; i++) ok = sk_X509_push(others, intermediates[i]) > 0;
     if (ok && X509_STORE_CTX_init(check, trust, leaf, others) == 1)
         error = verify_at(check, at, depth);
+    if (error == X509_V_OK) name_chain(X509_STORE_CTX_get0_chain(check), keys);
     X509_STORE_CTX_free(check);
     sk_X509_free(others);
     ERR_clear_error();

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "Records.h"
+#include "Revocation.h"
 #include "Session.h"
 
 enum { record_bytes_max = 16384, record_overhead_max = 64 };
@@ -40,6 +41,9 @@ struct ambit_session {
     int verify_error;
     int verify_depth;
     int judged_bad;
+    STACK_OF(X509) *chain; // not owned, set during the judge's call
+    uint8_t *chain_keys;   // of the peer's certificates below the anchor, 16 bytes each
+    size_t chain_count;
     ambit_failure failure;
 };
 
@@ -123,11 +127,43 @@ void ambit_session_free(ambit_session *session) {
     if (session == NULL) return;
     SSL_free(session->ssl);
     ambit_records_free(session->records);
+    free(session->chain_keys);
     OPENSSL_cleanse(session, sizeof *session);
     free(session);
 }
 
 // MARK: verification
+
+// Keeps what names the peer's certificates to revocation: all that is needed of them later.
+static int keep_chain_keys(ambit_session *session, STACK_OF(X509) *chain) {
+    int count = sk_X509_num(chain) - 1;
+    if (count < 1 || count > ambit_chain_keys_max) return count == 0;
+    free(session->chain_keys);
+    session->chain_count = 0;
+    session->chain_keys = malloc((size_t)count * ambit_revocation_key_bytes);
+    if (session->chain_keys == NULL) return 0;
+    for (int i = 0; i < count; i++) {
+        uint8_t *key = session->chain_keys + (size_t)i * ambit_revocation_key_bytes;
+        if (!ambit_certificate_revocation_key(sk_X509_value(chain, i), sk_X509_value(chain, i + 1),
+                                              key))
+            return 0;
+    }
+    session->chain_count = (size_t)count;
+    return 1;
+}
+
+size_t ambit_session_chain_count(const ambit_session *session) { return session->chain_count; }
+
+void ambit_session_chain_key(const ambit_session *session, size_t index, uint8_t *key) {
+    if (index < session->chain_count)
+        memcpy(key, session->chain_keys + index * ambit_revocation_key_bytes,
+               ambit_revocation_key_bytes);
+}
+
+int ambit_session_chain_issuer_key(const ambit_session *session, size_t index, uint8_t *key) {
+    if (session->chain == NULL || index >= session->chain_count) return 0;
+    return ambit_certificate_authority_key(sk_X509_value(session->chain, (int)index + 1), key);
+}
 
 int ambit_session_verify(X509_STORE_CTX *store, void *unused) {
     (void)unused;
@@ -150,13 +186,17 @@ int ambit_session_verify(X509_STORE_CTX *store, void *unused) {
         if (session->verify_error == X509_V_OK) session->verify_error = X509_V_ERR_UNSPECIFIED;
         return 0;
     }
-    if (leaf == NULL || session->judge(session->owner, leaf) != 1) {
-        session->judged_bad = 1;
-        // Told to the peer as bad_certificate.
-        X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_REJECTED);
-        return 0;
-    }
-    return 1;
+    session->chain = X509_STORE_CTX_get0_chain(store);
+    int verdict = leaf != NULL && keep_chain_keys(session, session->chain)
+                      ? session->judge(session->owner, leaf)
+                      : 0;
+    session->chain = NULL;
+    if (verdict == 1) return 1;
+    session->judged_bad = 1;
+    // Told to the peer as certificate_revoked or bad_certificate.
+    X509_STORE_CTX_set_error(store,
+                             verdict < 0 ? X509_V_ERR_CERT_REVOKED : X509_V_ERR_CERT_REJECTED);
+    return 0;
 }
 
 // MARK: taking over from libssl

@@ -128,6 +128,12 @@ package struct CertificateSchedule: Sendable {
         }
     }
 
+    /// A certificate is worth nothing any more: another one is due at once.
+    package mutating func revoked(_ identity: SPIFFEID, now: Int64) {
+        entries[identity]?.expiresAt = nil
+        entries[identity]?.dueAt = now
+    }
+
     /// Forgets certificates whose time is over and returns their identities, due at once.
     package mutating func expire(now: Int64) -> [SPIFFEID] {
         var expired: [SPIFFEID] = []

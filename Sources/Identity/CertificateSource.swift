@@ -28,11 +28,27 @@ package struct IssuedCertificate: Hashable, Sendable {
 
 /// Why there is no certificate, in words for the operator.
 package struct CertificateSourceError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// What went wrong, as the label of a metric.
+    package enum Kind: String, Hashable, Sendable, CaseIterable {
+        /// The source did not answer.
+        case unreachable
+        /// The source said no.
+        case refused
+        /// The source gave what is of no use.
+        case invalid
+        /// The source gave what is revoked.
+        case revoked
+        /// Anything else.
+        case other
+    }
+
     package let reason: String
+    package let kind: Kind
 
     /// Holds a reason.
-    package init(_ reason: String) {
+    package init(_ reason: String, _ kind: Kind = .other) {
         self.reason = reason
+        self.kind = kind
     }
 
     /// The reason.

@@ -44,6 +44,8 @@ package struct CertificateState: Sendable {
     package let chain: [CertificateSummary]
     /// When what is held ends, Unix seconds.
     package let notAfter: Int64?
+    /// When what is held was obtained, Unix seconds.
+    package let obtainedAt: Int64?
 
     init(
         identity: SPIFFEID,
@@ -60,5 +62,6 @@ package struct CertificateState: Sendable {
         let chain = credentials.map { [$0.chain.leaf] + $0.chain.intermediates } ?? []
         self.chain = chain.map(CertificateSummary.init)
         self.notAfter = credentials?.notAfter
+        self.obtainedAt = credentials?.obtainedAt
     }
 }

@@ -1,6 +1,6 @@
 package import Mesh
 package import Reactor
-internal import TLS
+package import TLS
 
 /// News about one identity.
 package enum CertificateUpdate: Sendable {
@@ -8,6 +8,8 @@ package enum CertificateUpdate: Sendable {
     case available(Credentials)
     /// Nothing valid is held: refuse, and say why. Repeated when an attempt fails.
     case unavailable(reason: String)
+    /// An attempt failed; what was held before stays.
+    case failed(CertificateSourceError)
     /// The identity left the node; what was held is dropped.
     case forgotten
 }
@@ -23,6 +25,8 @@ package final class CertificateStore: Sendable {
         package var lifetimeSeconds: Int64 = 24 * 3600
         /// Fetches at once; one more runs on-demand requests only.
         package var fetchersMax = 2
+        /// Whether an authority's certificates are refused while its revocation list is out of date.
+        package var refusesOutdatedLists = true
         /// Wall-clock nanoseconds, for tests to turn.
         package var now: @Sendable () -> Int64 = { WallClock.nanoseconds() }
 
@@ -36,23 +40,32 @@ package final class CertificateStore: Sendable {
         var credentials: [SPIFFEID: Credentials] = [:]
         var reasons: [SPIFFEID: String] = [:]
         var trust: TrustBundle?
+        var revocation: RevocationState
         var isStopped = false
     }
 
     private let source: any CertificateSource
     private let settings: Settings
     private let onUpdate: @Sendable (SPIFFEID, CertificateUpdate) -> Void
-    private let held = Monitor(Held())
+    private let onRevocation: @Sendable (RevocationUpdate) -> Void
+    private let held: Monitor<Held>
 
     /// Starts the threads; they end with `stop`.
+    ///
+    /// `onRevocation` is called as `onUpdate` is, and before it: nobody is told of credentials
+    /// without what is revoked among the peers they will meet.
     package init(
         source: any CertificateSource,
         settings: Settings = Settings(),
+        onRevocation: @escaping @Sendable (RevocationUpdate) -> Void = { _ in },
         onUpdate: @escaping @Sendable (SPIFFEID, CertificateUpdate) -> Void
     ) throws(SystemError) {
         self.source = source
         self.settings = settings
         self.onUpdate = onUpdate
+        self.onRevocation = onRevocation
+        let revocation = RevocationState(refusesOutdated: settings.refusesOutdatedLists)
+        self.held = Monitor(Held(revocation: revocation))
         for index in 0...max(1, settings.fetchersMax) {
             try WorkerThread.start(name: "identity-\(index)") { [self] in
                 run(onDemandOnly: index == 0)
@@ -132,6 +145,51 @@ package final class CertificateStore: Sendable {
         return trust?.roots.map(CertificateSummary.init) ?? []
     }
 
+    // MARK: revocation
+
+    /// Takes the revocation lists there are now as PEM text, nil for none.
+    ///
+    /// Lists that are not good leave those before in force.
+    package func revoke(_ text: String?) {
+        let now = settings.now()
+        held.change { held in
+            held.revocation.take(text)
+            revise(&held, now: now)
+        }
+    }
+
+    /// Looks at the clock, to be called every second or so: lists may be out of date now.
+    package func reviewRevocations() {
+        let now = settings.now()
+        let seconds = now / CertificateSchedule.second
+        // The threads wake for a change only.
+        guard held.read({ $0.revocation.isDue(nowSeconds: seconds) }) else { return }
+        held.change { revise(&$0, now: now) }
+    }
+
+    /// What is revoked now; nil while there are no lists.
+    package var revocations: Revocations? { held.read { $0.revocation.current } }
+
+    /// Puts lists in force, and renews what of our own is on them.
+    private func revise(_ held: inout Held, now: Int64, among more: [Certificate] = []) {
+        let updates = held.revocation.revise(
+            trust: held.trust,
+            authorities: held.credentials.values.flatMap(\.chain.intermediates) + more,
+            nowSeconds: now / CertificateSchedule.second
+        )
+        for update in updates {
+            onRevocation(update)
+            guard case .inForce(let revocations?) = update else { continue }
+            for (identity, credentials) in held.credentials {
+                guard let reason = revocations.reason(credentials.revocationKeys) else { continue }
+                held.credentials[identity] = nil
+                held.reasons[identity] = reason
+                held.schedule.revoked(identity, now: now)
+                onUpdate(identity, .unavailable(reason: reason))
+            }
+        }
+    }
+
     // MARK: the threads
 
     private func run(onDemandOnly: Bool) {
@@ -194,7 +252,10 @@ package final class CertificateStore: Sendable {
                 nowSeconds: now / CertificateSchedule.second
             )
         } catch {
-            throw CertificateSourceError("the source's certificate is no good: \(error)")
+            throw CertificateSourceError(
+                "the source's certificate is no good: \(error)",
+                .invalid
+            )
         }
     }
 
@@ -206,8 +267,19 @@ package final class CertificateStore: Sendable {
         _ held: inout Held
     ) {
         switch outcome {
-        case .success(let credentials): accept(credentials, now: settings.now(), &held)
-        case .failure(let error): fail(identity, error.reason, now: settings.now(), &held)
+        case .success(let credentials):
+            let now = settings.now()
+            meet(credentials, now: now, &held)
+            guard let reason = held.revocation.current?.reason(credentials.revocationKeys) else {
+                return accept(credentials, now: now, &held)
+            }
+            // An authority above it is revoked: no peer would take it.
+            let error = CertificateSourceError(
+                "what the source gave is no good: \(reason)",
+                .revoked
+            )
+            fail(identity, error, now: now, &held)
+        case .failure(let error): fail(identity, error, now: settings.now(), &held)
         }
     }
 
@@ -223,19 +295,22 @@ package final class CertificateStore: Sendable {
         held.credentials[identity] = credentials
         held.reasons[identity] = nil
         onUpdate(identity, .available(credentials))
-        trust(credentials.trust, now: now, except: identity, &held)
+        shareTrust(now: now, except: identity, &held)
+    }
+
+    /// Notes the authorities that new credentials tell of, and what lists of theirs revoke.
+    private func meet(_ credentials: Credentials, now: Int64, _ held: inout Held) {
+        let isNew = credentials.trust.pem != held.trust?.pem
+        if isNew { held.trust = credentials.trust }
+        held.revocation.authoritiesChanged(roots: isNew)
+        revise(&held, now: now, among: credentials.chain.intermediates)
     }
 
     /// Gives a changed bundle to all at once: peers may show leaves of its new root any time.
-    private func trust(
-        _ trust: TrustBundle,
-        now: Int64,
-        except newest: SPIFFEID,
-        _ held: inout Held
-    ) {
-        guard trust.pem != held.trust?.pem else { return }
-        held.trust = trust
-        for (identity, old) in held.credentials where identity != newest {
+    private func shareTrust(now: Int64, except newest: SPIFFEID, _ held: inout Held) {
+        guard let trust = held.trust else { return }
+        for (identity, old) in held.credentials
+        where identity != newest && old.trust.pem != trust.pem {
             let seconds = now / CertificateSchedule.second
             // One whose own root is gone from the bundle keeps the old one until it is renewed.
             guard let new = try? old.trusting(trust, nowSeconds: seconds) else { continue }
@@ -244,10 +319,17 @@ package final class CertificateStore: Sendable {
         }
     }
 
-    private func fail(_ identity: SPIFFEID, _ reason: String, now: Int64, _ held: inout Held) {
+    private func fail(
+        _ identity: SPIFFEID,
+        _ error: CertificateSourceError,
+        now: Int64,
+        _ held: inout Held
+    ) {
         guard held.schedule.outlook(identity) != nil else { return }
+        let reason = error.reason
         held.schedule.failed(identity, now: now, using: &held.random)
         held.reasons[identity] = reason
+        onUpdate(identity, .failed(error))
         if held.credentials[identity] == nil {
             onUpdate(identity, .unavailable(reason: reason))
         }

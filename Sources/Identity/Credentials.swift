@@ -18,6 +18,10 @@ package final class Credentials: Sendable {
     /// When the whole chain is valid, Unix seconds.
     package let notBefore: Int64
     package let notAfter: Int64
+    /// When the certificate was obtained, Unix seconds.
+    package let obtainedAt: Int64
+    /// What names the certificates of the chain to revocation, the leaf's first.
+    package let revocationKeys: [RevocationKey]
     private let key: PrivateKey
 
     /// The leaf's serial number in hexadecimal.
@@ -31,7 +35,8 @@ package final class Credentials: Sendable {
         key: PrivateKey,
         chain: CertificateChain,
         trust: TrustBundle,
-        nowSeconds: Int64
+        nowSeconds: Int64,
+        obtainedAt: Int64? = nil
     ) throws(TLSError) {
         let named: PeerIdentity
         do {
@@ -45,13 +50,24 @@ package final class Credentials: Sendable {
                 expected: .identities([identity.description])
             )
         }
-        try trust.verify(chain, atSeconds: nowSeconds)
+        let names = try trust.verify(chain, atSeconds: nowSeconds)
+        self.revocationKeys = names
+        self.obtainedAt = obtainedAt ?? nowSeconds
         self.identity = identity
         self.key = key
         self.chain = chain
         self.trust = trust
-        self.client = try TLSContext(role: .client, chain: chain, key: key, trust: trust)
-        self.server = try TLSContext(role: .server, chain: chain, key: key, trust: trust)
+        func context(_ role: TLSContext.Role) throws(TLSError) -> TLSContext {
+            try TLSContext(
+                role: role,
+                chain: chain,
+                key: key,
+                trust: trust,
+                revocationKeys: names
+            )
+        }
+        self.client = try context(.client)
+        self.server = try context(.server)
         let all = [chain.leaf] + chain.intermediates
         self.notBefore = all.reduce(chain.leaf.notBefore) { max($0, $1.notBefore) }
         self.notAfter = all.reduce(chain.leaf.notAfter) { min($0, $1.notAfter) }
@@ -64,7 +80,8 @@ package final class Credentials: Sendable {
             key: key,
             chain: chain,
             trust: trust,
-            nowSeconds: nowSeconds
+            nowSeconds: nowSeconds,
+            obtainedAt: obtainedAt
         )
     }
 }

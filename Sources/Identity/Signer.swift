@@ -28,10 +28,11 @@ package final class Signer: CertificateSource {
         var next: (authority: Authority, from: Int64, overlap: Int64)?
         var previous: [(authority: Authority, until: Int64)] = []
 
-        var bundle: [String] {
-            ([signing] + (next.map { [$0.authority] } ?? []) + previous.map(\.authority))
-                .map(\.certificate.pem)
+        var authorities: [Authority] {
+            [signing] + (next.map { [$0.authority] } ?? []) + previous.map(\.authority)
         }
+
+        var bundle: [String] { authorities.map(\.certificate.pem) }
 
         /// Moves on to what holds at a time.
         mutating func advance(to seconds: Int64) {
@@ -85,6 +86,31 @@ package final class Signer: CertificateSource {
             roots.next = (authority, now + overlapSeconds, overlapSeconds)
             roots.advance(to: now)
         }
+    }
+
+    /// The revocation lists of every root of now, PEM; a serial is on each, as it is not known whose
+    /// it is.
+    package func revocationLists(
+        _ revoked: [Authority.Revoked],
+        lifetimeSeconds: Int64
+    ) throws(TLSError) -> String {
+        let now = seconds
+        let authorities = roots.withLock { roots in
+            roots.advance(to: now)
+            return roots.authorities
+        }
+        var texts: [String] = []
+        for authority in authorities {
+            texts.append(
+                try authority.revocationList(
+                    revoked,
+                    number: UInt64(clamping: settings.now()),
+                    thisUpdate: now,
+                    nextUpdate: now + lifetimeSeconds
+                )
+            )
+        }
+        return texts.joined()
     }
 
     /// Signs a request that names the identity, for the shorter of the wish and its own limit.

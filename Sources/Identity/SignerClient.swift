@@ -24,7 +24,8 @@ package struct SignerClient: CertificateSource {
         )
         switch try ask(question) {
         case .issued(let issued): return issued
-        case .refused(let reason): throw CertificateSourceError("the signer refused: \(reason)")
+        case .refused(let reason):
+            throw CertificateSourceError("the signer refused: \(reason)", .refused)
         }
     }
 
@@ -38,10 +39,13 @@ package struct SignerClient: CertificateSource {
             try stream.sendMessage(question.bytes)
             bytes = try stream.receiveMessage(bytesMax: SignerAnswer.bytesMax)
         } catch {
-            throw CertificateSourceError("the signer at \(path): \(error); is it running?")
+            throw CertificateSourceError(
+                "the signer at \(path): \(error); is it running?",
+                .unreachable
+            )
         }
         guard let bytes, let answer = SignerAnswer(bytes) else {
-            throw CertificateSourceError("the signer at \(path) gave no readable answer")
+            throw CertificateSourceError("the signer at \(path) gave no readable answer", .invalid)
         }
         return answer
     }

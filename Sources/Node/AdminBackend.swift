@@ -16,6 +16,8 @@ package protocol AdminBackend: AnyObject {
     func renderMetrics(openMetrics: Bool) -> [UInt8]
     /// The certificates of this node's identities.
     func certificates() -> [CertificateReport]
+    /// What is revoked; nil while there are no lists.
+    func revocation() -> RevocationReport?
     /// The pods of this node and how each stands.
     func pods() -> [PodReport]
     /// Tells the open connections of all workers; `done` is called later, on the control thread.
@@ -78,11 +80,68 @@ package struct CertificateReport: Sendable {
     /// The leaf first.
     package let chain: [Entry]
     package let roots: [Entry]
+    /// When the certificate was obtained, and when the next one is asked for, Unix seconds.
+    package let obtainedAt: Int64?
+    package let nextAt: Int64?
 
-    package init(identity: SPIFFEID, state: String, chain: [Entry], roots: [Entry]) {
+    package init(
+        identity: SPIFFEID,
+        state: String,
+        chain: [Entry],
+        roots: [Entry],
+        obtainedAt: Int64? = nil,
+        nextAt: Int64? = nil
+    ) {
         self.identity = identity
         self.state = state
         self.chain = chain
         self.roots = roots
+        self.obtainedAt = obtainedAt
+        self.nextAt = nextAt
+    }
+}
+
+/// What is revoked, as the admin server shows it.
+package struct RevocationReport: Sendable {
+    /// One authority's list.
+    package struct List: Sendable {
+        package let issuer: String
+        /// In hexadecimal; empty for a list without one.
+        package let number: String
+        /// Unix seconds.
+        package let thisUpdate: Int64
+        package let nextUpdate: Int64
+        /// Serial numbers of the certificates on it, the first hundred.
+        package let serials: [String]
+        package let count: Int
+        /// Whether its authority's certificates are refused because it is out of date.
+        package let isOutdated: Bool
+
+        package init(
+            issuer: String,
+            number: String,
+            thisUpdate: Int64,
+            nextUpdate: Int64,
+            serials: [String],
+            count: Int,
+            isOutdated: Bool
+        ) {
+            self.issuer = issuer
+            self.number = number
+            self.thisUpdate = thisUpdate
+            self.nextUpdate = nextUpdate
+            self.serials = serials
+            self.count = count
+            self.isOutdated = isOutdated
+        }
+    }
+
+    package let lists: [List]
+    /// Why no peer is accepted at all; nil when peers are.
+    package let fault: String?
+
+    package init(lists: [List], fault: String?) {
+        self.lists = lists
+        self.fault = fault
     }
 }

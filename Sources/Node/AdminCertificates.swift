@@ -1,4 +1,5 @@
 package import Identity
+package import TLS
 
 extension CertificateReport {
     /// What the certificate store says of an identity, and the roots it trusts.
@@ -13,7 +14,33 @@ extension CertificateReport {
             identity: state.identity,
             state: text,
             chain: state.chain.map(Entry.init),
-            roots: roots.map(Entry.init)
+            roots: roots.map(Entry.init),
+            obtainedAt: state.obtainedAt,
+            nextAt: state.nextAttemptSeconds
+        )
+    }
+}
+
+extension RevocationReport {
+    /// Serial numbers shown of one list; there may be thousands.
+    private static let serialsMax = 100
+
+    /// What lists in force say.
+    package init(_ revocations: Revocations) {
+        let outdated = revocations.outdated
+        self.init(
+            lists: revocations.lists.map { list in
+                List(
+                    issuer: list.issuer,
+                    number: list.number,
+                    thisUpdate: list.thisUpdate,
+                    nextUpdate: list.nextUpdate,
+                    serials: list.entries.prefix(Self.serialsMax).map(\.serial),
+                    count: list.entries.count,
+                    isOutdated: outdated.contains { $0 === list }
+                )
+            },
+            fault: revocations.fault
         )
     }
 }

@@ -15,6 +15,7 @@ enum AdminDump {
             "services": .array(snapshot.services.map(service)),
             "policies": .array(snapshot.policies.map { policy($0.policy) }),
             "certificates": .array(backend.certificates().map(certificate)),
+            "revocation": backend.revocation().map(revocation) ?? .null,
             "workloadState": workloadState(backend.pods(), connections),
             "version": build(of: backend),
             "stateVersion": .integer(Int64(clamping: snapshot.version)),
@@ -98,6 +99,27 @@ enum AdminDump {
             "state": .string(report.state),
             "certChain": .array(report.chain.map(entry)),
             "rootCerts": .array(report.roots.map(entry)),
+            "rotated": report.obtainedAt.map { .string(dateText(unixSeconds: $0)) } ?? .null,
+            "nextRotation": report.nextAt.map { .string(dateText(unixSeconds: $0)) } ?? .null,
+        ]
+    }
+
+    private static func revocation(_ report: RevocationReport) -> JSON {
+        [
+            "fault": report.fault.map { .string($0) } ?? .null,
+            "lists": .array(
+                report.lists.map { list in
+                    [
+                        "issuer": .string(list.issuer),
+                        "number": .string(list.number),
+                        "thisUpdate": .string(dateText(unixSeconds: list.thisUpdate)),
+                        "nextUpdate": .string(dateText(unixSeconds: list.nextUpdate)),
+                        "revoked": .integer(Int64(list.count)),
+                        "serials": .array(list.serials.map { .string($0) }),
+                        "outdated": .bool(list.isOutdated),
+                    ]
+                }
+            ),
         ]
     }
 

@@ -39,7 +39,7 @@ extension NodeConfiguration {
         "controller-token": ["AUTH_TOKEN"], "ca-address": ["CA_ADDRESS"],
         "ca-root": ["CA_ROOT_CA"], "pod-name": ["POD_NAME"], "instance-ip": ["INSTANCE_IP"],
         "cluster-id": ["ISTIO_META_CLUSTER_ID", "CLUSTER_ID"], "network": ["NETWORK"],
-        "trust-domain": ["TRUST_DOMAIN"],
+        "trust-domain": ["TRUST_DOMAIN"], "crl-path": ["CRL_PATH"],
     ]
 
     static let agentKeys = [

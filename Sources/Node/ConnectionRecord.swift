@@ -188,6 +188,7 @@ extension RelayEnd {
         case .resetBySocket(let code): "reset: \(errnoText(code))"
         case .resetByPeer(let code): "stream reset by peer: code \(code)"
         case .tunnelLost(let reason): "tunnel lost: \(reason)"
+        case .revoked(let reason): "reset: \(reason)"
         case .closed(let reason): reason
         }
     }

@@ -23,6 +23,8 @@ extension Control: AdminBackend {
         return store.states().map { CertificateReport($0, roots: roots) }
     }
 
+    func revocation() -> RevocationReport? { store.revocations.map(RevocationReport.init) }
+
     func pods() -> [PodReport] {
         managed.values.map { pod in
             let record = snapshot.workload(namespace: pod.local.namespace, name: pod.local.name)

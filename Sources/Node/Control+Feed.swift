@@ -7,6 +7,7 @@ extension Control {
         switch message {
         case .mesh(let state): adopt(state)
         case .change(let change): mesh.change(change)
+        case .revocations(let text): takeRevocations(text)
         case .pods(let pods): takeList(pods)
         case .add(let pod, let answer): add(pod, answer)
         case .remove(let uid, let answer): remove(uid: uid, answer)

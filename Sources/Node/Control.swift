@@ -117,7 +117,16 @@ final class Control: TimerHandler {
                 }
             )
         }
+        if !configuration.revocationsPath.isEmpty {
+            files.append(
+                try WatchedFile(configuration.revocationsPath, loop: loop) { [weak self] in
+                    self?.readRevocations()
+                }
+            )
+        }
         readNodeAddresses()
+        observeRevocations()
+        readRevocations()
         readState()
         readPods()
         _ = loop.schedule(afterMilliseconds: Control.tickMilliseconds, self)
@@ -464,6 +473,7 @@ final class Control: TimerHandler {
             return drainTick()
         }
         repair()
+        store.reviewRevocations()
         if ticks % Control.addressTicks == 0 { readNodeAddresses() }
         if ticks % Control.expireTicks == 0 { telemetry.metrics.expire(live: snapshot) }
         trimAfterBurst()

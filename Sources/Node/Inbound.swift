@@ -63,7 +63,8 @@ final class InboundTunnel: TunnelOwner, LiveConnection {
         do throws(TLSError) {
             let session = try TLSSession(
                 context: held.server,
-                expecting: .trustDomain(identity.trustDomain)
+                expecting: .trustDomain(identity.trustDomain),
+                revocations: worker.revocations
             )
             let connection = TunnelConnection(
                 loop: worker.loop,
@@ -106,7 +107,7 @@ final class InboundTunnel: TunnelOwner, LiveConnection {
 
     func tunnelClosed(_ connection: TunnelConnection, _ failure: TunnelFailure?) {
         if isHandshaking, let failure {
-            return refuse("tls", failure.description)
+            return refuse(failure.stage == .revoked ? "revoked" : "tls", failure.description)
         }
         if peer != nil { worker.telemetry.tunnelClosed(isClient: false) }
         over()
@@ -133,7 +134,9 @@ final class InboundTunnel: TunnelOwner, LiveConnection {
             },
             destination: worker.workload(of: pod)
         )
-        if reason == "tls" { worker.telemetry.handshakeFailed(isClient: false) }
+        if reason == "tls" || reason == "revoked" {
+            worker.telemetry.handshakeFailed(isClient: false, reason: reason)
+        }
         record.refuse(reason, because: text)
         over()
     }
@@ -161,6 +164,13 @@ final class InboundTunnel: TunnelOwner, LiveConnection {
 
     func recheck(_ diff: SnapshotDiff) {
         for stream in Array(streams.values) { stream.recheck(diff) }
+    }
+
+    /// Ends the tunnel where its certificate, at either end, is revoked.
+    func recheck(_ revocations: Revocations?) {
+        let remote = self.remote
+        guard let reason = connection?.recheck(revocations) else { return }
+        worker.telemetry.revoked(isClient: false, peer: remote?.description ?? "unknown", reason)
     }
 
     func abort(_ reason: String) {

@@ -97,6 +97,18 @@ extension NodeConfiguration {
             .duration(1000...ConfigurationForm<UInt64>.yearMilliseconds),
             "The lifetime asked for a certificate; it is renewed at half of it."
         ),
+        ConfigurationKey(
+            "crl-path",
+            \.revocationsPath,
+            .path,
+            "A PEM file of revocation lists, in place of the control plane's; it is watched."
+        ),
+        ConfigurationKey(
+            "crl-outdated",
+            \.outdatedLists,
+            .choice(),
+            "Whether certificates are refused while their issuer's revocation list is out of date."
+        ),
     ]
 
     private static let dataPathKeys = [

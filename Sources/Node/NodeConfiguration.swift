@@ -14,10 +14,21 @@ package struct NodeConfiguration: Sendable, Equatable {
         case encrypt
     }
 
+    /// What becomes of certificates whose issuer's revocation list is out of date.
+    package enum OutdatedLists: String, Sendable, CaseIterable {
+        /// They are refused until there is another list.
+        case refuse
+        /// What the list revokes is refused, and nothing else.
+        case keep
+    }
+
     package var nodeName = ""
     package var meshStatePath = ""
     package var podsPath = ""
     package var signerSocketPath = ""
+    /// A file of revocation lists; empty to take them from the control plane.
+    package var revocationsPath = ""
+    package var outdatedLists = OutdatedLists.refuse
     package var trustDomain = "cluster.local"
     package var clusterID = "Kubernetes"
     package var network = ""

@@ -12,6 +12,8 @@ package final class NodeFeed: Sendable {
         case mesh(MeshState)
         /// What changed since; ignored for keys it does not name.
         case change(MeshChange)
+        /// The revocation lists there are now, PEM; nil for none.
+        case revocations(String?)
         /// All pods of the node that are enrolled, in place of those before.
         case pods([LocalPod])
         /// One more pod, or another state of one; answered when it is captured, or with the reason

@@ -170,36 +170,14 @@ package enum NodeProgram {
     ) throws(SystemError) -> CertificateStore {
         var settings = CertificateStore.Settings()
         settings.lifetimeSeconds = Int64(configuration.certificateLifetimeMilliseconds / 1000)
+        settings.refusesOutdatedLists = configuration.outdatedLists == .refuse
+        let news = CertificateNews(workers: handles, telemetry: telemetry)
         return try CertificateStore(
             source: source,
-            settings: settings
-        ) { identity, update in
-            switch update {
-            case .available(let credentials):
-                for handle in handles { handle.mailbox.send(.credentials(identity, credentials)) }
-                telemetry.metrics.node.issuedCertificates().increment()
-                telemetry.metrics.node.certificateEnds(identity.description)
-                    .set(credentials.notAfter)
-                telemetry.log.info(
-                    .identity,
-                    "certificate issued",
-                    [
-                        "identity": "\(identity)", "serial": "\(credentials.serial)",
-                        "not_after": LogValue(credentials.notAfter),
-                    ]
-                )
-            case .unavailable(let reason):
-                for handle in handles { handle.mailbox.send(.credentials(identity, nil)) }
-                telemetry.metrics.node.failedCertificates().increment()
-                telemetry.log.warn(
-                    .identity,
-                    "no certificate",
-                    ["identity": "\(identity)", "error": "\(reason)"]
-                )
-            case .forgotten:
-                for handle in handles { handle.mailbox.send(.credentials(identity, nil)) }
-            }
-        }
+            settings: settings,
+            onRevocation: { news.tell($0) },
+            onUpdate: { news.tell($0, $1) }
+        )
     }
 
     private static func runWorker(

@@ -37,8 +37,14 @@ final class NodeTelemetry: Sendable {
         (isClient ? clientTunnels : serverTunnels).add(-1)
     }
 
-    func handshakeFailed(isClient: Bool) {
-        metrics.node.failedHandshakes(isClient ? "client" : "server", "tls").increment()
+    func handshakeFailed(isClient: Bool, reason: String) {
+        metrics.node.failedHandshakes(isClient ? "client" : "server", reason).increment()
+    }
+
+    /// A tunnel that was up ended because of a revocation list.
+    func revoked(isClient: Bool, peer: String, _ reason: String) {
+        metrics.node.revokedTunnels(isClient ? "client" : "server").increment()
+        log.warn(.identity, "tunnel reset", ["peer": "\(peer)", "error": "\(reason)"])
     }
 
     /// A connection ended before it had labels.
@@ -82,6 +88,7 @@ extension TunnelFailure {
         switch stage {
         case .connect: reason.contains("NetworkPolicy") ? .networkPolicy : .connect
         case .tls: .tlsFailure
+        case .revoked: .certRevoked
         case .http2: .h2HandshakeFailure
         case .closed: .connect
         }
@@ -92,7 +99,7 @@ extension RelayEnd {
     /// Whether the stream was lost with its tunnel, or never taken by the peer.
     var isTunnelGone: Bool {
         switch self {
-        case .tunnelLost: true
+        case .tunnelLost, .revoked: true
         case .resetByPeer(let code): code == 7
         case .finished, .resetBySocket, .closed: false
         }
@@ -103,6 +110,7 @@ extension RelayEnd {
         switch self {
         case .finished, .resetBySocket, .resetByPeer, .closed: .none
         case .tunnelLost: .connect
+        case .revoked: .certRevoked
         }
     }
 }

@@ -179,6 +179,10 @@ final class Outbound: LiveConnection, TunnelWaiter, TunnelStreamOwner, RelayObse
     }
 
     func tunnelFailed(_ failure: TunnelFailure) {
+        if failure.stage == .tls || failure.stage == .revoked {
+            let reason = failure.stage == .revoked ? "revoked" : "tls"
+            worker.telemetry.handshakeFailed(isClient: true, reason: reason)
+        }
         tryAnother(after: failure.flag, failure.description)
     }
 

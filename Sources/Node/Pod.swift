@@ -164,6 +164,11 @@ final class Pod {
         )
     }
 
+    /// Ends the tunnels with a revoked certificate at either end.
+    func recheck(_ revocations: Revocations?) {
+        for tunnel in Array(tunnels.values) { tunnel.recheck(revocations) }
+    }
+
     /// Stops accepting; tunnels are told and serve what they carry.
     func drain() {
         for listener in listeners { listener.close() }

@@ -17,6 +17,8 @@ enum WorkerMessage: Sendable {
     case removePod(uid: String)
     /// The certificate of an identity of this node changed, or is gone.
     case credentials(SPIFFEID, Credentials?)
+    /// What is revoked now; nil for nothing.
+    case revocations(Revocations?)
     /// The addresses of this node, where probes come from.
     case nodeAddresses(Set<IPAddress>)
     /// Stop accepting; what runs may end by itself until the deadline.
@@ -58,6 +60,8 @@ final class Worker: ReadinessHandler, TunnelDialing {
     private(set) var snapshot = Snapshot.empty
     var router = Router(snapshot: .empty)
     private(set) var isDraining = false
+    /// What is revoked, for new handshakes.
+    private(set) var revocations: Revocations?
     /// The node's own addresses, of all its interfaces.
     private(set) var nodeAddresses: Set<IPAddress> = []
     /// For trace ids and balancing, where a system call per number would cost too much.
@@ -122,6 +126,7 @@ final class Worker: ReadinessHandler, TunnelDialing {
         case .addPod(let pod, let namespace, let answer): addPod(pod, namespace, answer)
         case .removePod(let uid): removePod(uid)
         case .credentials(let identity, let credentials): apply(identity, credentials)
+        case .revocations(let revocations): apply(revocations)
         case .nodeAddresses(let addresses): nodeAddresses = addresses
         case .drain: drain()
         case .expire: abortAll("the drain deadline passed")
@@ -201,6 +206,15 @@ final class Worker: ReadinessHandler, TunnelDialing {
         let tried = waiting
         waiting.removeAll()
         for one in tried { one.retry() }
+    }
+
+    /// Ends every tunnel whose certificate, at either end, is revoked now.
+    private func apply(_ revocations: Revocations?) {
+        self.revocations = revocations
+        for (key, reason) in pool.recheck(revocations) {
+            telemetry.revoked(isClient: true, peer: key.destination.description, reason)
+        }
+        for pod in pods.values { pod.recheck(revocations) }
     }
 
     /// The certificate of an identity, unless there is none or it has expired.
@@ -325,7 +339,8 @@ final class Worker: ReadinessHandler, TunnelDialing {
         do throws(TLSError) {
             return try TLSSession(
                 context: held.client,
-                expecting: .identities(key.expected.map(\.description))
+                expecting: .identities(key.expected.map(\.description)),
+                revocations: revocations
             )
         } catch {
             throw TunnelFailure(stage: .tls, reason: error.description)

@@ -141,6 +141,11 @@ package final class Authority: Sendable {
         }
     }
 
+    /// Its own certificate and those of its issuers, as far as peers are shown them.
+    package var certificates: [Certificate] {
+        path.contains { $0.der == certificate.der } ? path : [certificate] + path
+    }
+
     /// Certificate and private key in PEM: only for an operator who keeps a root in a file.
     package var secretPEM: String {
         let secret = unsafe Certificate.bytes { unsafe ambit_key_write_pem(key.handle, $0, $1) }
@@ -181,6 +186,11 @@ package final class Authority: Sendable {
         } catch {
             throw .failed(error)
         }
+    }
+
+    /// Signs a list that was put together.
+    func sign(revocationList list: OpaquePointer) -> Bool {
+        unsafe ambit_crl_sign(list, key.handle) == 1
     }
 
     private static func provenKey(

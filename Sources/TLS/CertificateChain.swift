@@ -64,9 +64,16 @@ package final class TrustBundle: @unchecked Sendable {
     }
 
     /// Checks that a chain leads to one of the roots at a time in Unix seconds.
-    package func verify(_ chain: CertificateChain, atSeconds: Int64) throws(TLSError) {
+    ///
+    /// Returns what names its certificates to revocation, the leaf's first, the root left out.
+    @discardableResult
+    package func verify(
+        _ chain: CertificateChain,
+        atSeconds: Int64
+    ) throws(TLSError) -> [RevocationKey] {
         let intermediates = unsafe chain.intermediates.map { unsafe Optional($0.handle) }
         var depth: Int32 = 0
+        var keys = ambit_chain_keys()
         let error = unsafe intermediates.withUnsafeBufferPointer { list in
             unsafe ambit_trust_verify(
                 handle,
@@ -74,10 +81,17 @@ package final class TrustBundle: @unchecked Sendable {
                 list.baseAddress,
                 list.count,
                 atSeconds,
-                &depth
+                &depth,
+                &keys
             )
         }
         if error != 0 { throw TLSError(verifyError: error, depth: depth) }
+        return unsafe withUnsafeBytes(of: keys.keys) { bytes in
+            (0..<Int(keys.count)).map { index in
+                let start = index * RevocationKey.byteCount
+                return unsafe RevocationKey(bytes[start..<start + RevocationKey.byteCount])
+            }
+        }
     }
 
     /// The roots in PEM, one string each.

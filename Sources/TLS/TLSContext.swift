@@ -19,6 +19,8 @@ package final class TLSContext: @unchecked Sendable {
     package let chain: CertificateChain
     /// The roots its sessions trust.
     package let trust: TrustBundle
+    /// What names its own certificates to revocation, the leaf's first.
+    package let revocationKeys: [RevocationKey]
     /// Whether X25519MLKEM768 is offered.
     package let isPostQuantum: Bool
     let handle: OpaquePointer
@@ -30,7 +32,8 @@ package final class TLSContext: @unchecked Sendable {
         role: Role,
         chain: CertificateChain,
         key: PrivateKey,
-        trust: TrustBundle
+        trust: TrustBundle,
+        revocationKeys: [RevocationKey] = []
     ) throws(TLSError) {
         let isServer: Int32 = role == .server ? 1 : 0
         guard let handle = unsafe ambit_context_make(isServer, trust.handle) else {
@@ -51,15 +54,23 @@ package final class TLSContext: @unchecked Sendable {
             unsafe ambit_context_free(handle)
             throw .library(problem)
         }
-        unsafe self.init(owning: handle, role: role, chain: chain, trust: trust)
+        unsafe self.init(
+            owning: handle,
+            role: role,
+            chain: chain,
+            trust: trust,
+            revocationKeys: revocationKeys
+        )
     }
 
     private init(
         owning handle: OpaquePointer,
         role: Role,
         chain: CertificateChain,
-        trust: TrustBundle
+        trust: TrustBundle,
+        revocationKeys: [RevocationKey] = []
     ) {
+        self.revocationKeys = revocationKeys
         unsafe self.handle = handle
         self.role = role
         self.chain = chain

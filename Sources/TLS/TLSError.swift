@@ -45,6 +45,8 @@ package enum TrustFault: Int32, Hashable, Sendable {
     case weak
     case revoked
     case malformed
+    /// Whether it is revoked cannot be told: its issuer's list is out of date or unreadable.
+    case revocationUnknown
 }
 
 /// What is wrong with the leaf of a chain that is otherwise good (ATTACKS 5.4).
@@ -56,6 +58,14 @@ package enum IdentityFault: Error, Hashable, Sendable {
     case isAuthority
     case extendedUsageMissing
     case extendedUsageWrong
+}
+
+extension TLSError {
+    /// Whether a certificate was refused because of a revocation list.
+    package var isRevocation: Bool {
+        guard case .untrusted(let fault, _) = self else { return false }
+        return fault == .revoked || fault == .revocationUnknown
+    }
 }
 
 extension TLSError: CustomStringConvertible {
@@ -110,6 +120,7 @@ extension TrustFault {
         case .weak: "a key or digest in its chain is too weak"
         case .revoked: "revoked"
         case .malformed: "its extensions are malformed or unknown"
+        case .revocationUnknown: "it cannot be told whether it is revoked"
         }
     }
 }

@@ -26,13 +26,21 @@ package final class TLSSession {
     private let context: TLSContext
     private let expectation: PeerExpectation
     private var refusal: TLSError?
+    /// What is revoked, as far as the handshake is to know; newer ones may be set while it runs.
+    package var revocations: Revocations?
     /// Who the peer proved to be, once the handshake is done.
     package private(set) var peer: PeerIdentity?
     /// Whether the handshake is done and data may be written.
     package private(set) var isEstablished = false
 
     /// Starts a session in the context's role that accepts only the peers expected.
-    package init(context: TLSContext, expecting: PeerExpectation) throws(TLSError) {
+    ///
+    /// With `revocations`, none whose certificate, or that of an authority above it, is revoked.
+    package init(
+        context: TLSContext,
+        expecting: PeerExpectation,
+        revocations: Revocations? = nil
+    ) throws(TLSError) {
         // The judge is called by `read` only, with the owner set below.
         guard
             let handle = unsafe ambit_session_make(
@@ -44,6 +52,7 @@ package final class TLSSession {
         unsafe self.handle = handle
         self.context = context
         self.expectation = expecting
+        self.revocations = revocations
     }
 
     deinit {
@@ -160,14 +169,52 @@ package final class TLSSession {
     /// Whether the session went on from an earlier one, which must never be.
     package var wasResumed: Bool { unsafe ambit_session_was_resumed(handle) == 1 }
 
+    /// Why a connection that is up must end: the peer's certificate or ours is revoked; nil if not.
+    package func revocation(by revocations: Revocations) -> String? {
+        for index in 0..<chainCount {
+            if let reason = revocations.reason(chainKey(index)) { return "the peer's \(reason)" }
+        }
+        for key in context.revocationKeys {
+            if let reason = revocations.reason(key) { return "our \(reason)" }
+        }
+        return nil
+    }
+
+    private var chainCount: Int { unsafe ambit_session_chain_count(handle) }
+
+    private func chainKey(_ index: Int) -> RevocationKey {
+        unsafe RevocationKey { unsafe ambit_session_chain_key(handle, index, $0) }
+    }
+
+    private enum Verdict: Int32 { case accepted = 1, refused = 0, revoked = -1 }
+
     /// Decides on a leaf whose chain is good; called by OpenSSL within `read`.
-    fileprivate func judge(_ leaf: Certificate) -> Bool {
-        do {
-            peer = try verifyPeer(leaf, seenBy: context.role, expecting: expectation)
-            return true
+    fileprivate func judge(_ leaf: Certificate) -> Int32 {
+        do throws(TLSError) {
+            let found = try verifyPeer(leaf, seenBy: context.role, expecting: expectation)
+            try checkRevocation()
+            peer = found
+            return Verdict.accepted.rawValue
         } catch {
             refusal = error
-            return false
+            return (error.isRevocation ? Verdict.revoked : Verdict.refused).rawValue
+        }
+    }
+
+    private func checkRevocation() throws(TLSError) {
+        guard let revocations else { return }
+        if let fault = revocations.fault { throw .untrusted(.revocationUnknown, fault) }
+        for index in 0..<chainCount {
+            if let reason = revocations.reason(chainKey(index)) {
+                throw .untrusted(.revoked, reason)
+            }
+            guard revocations.hasOutdated else { continue }
+            var isKnown = false
+            let issuer = unsafe RevocationKey {
+                isKnown = unsafe ambit_session_chain_issuer_key(handle, index, $0) == 1
+            }
+            guard isKnown, let reason = revocations.outdated(issuer) else { continue }
+            throw .untrusted(.revocationUnknown, reason)
         }
     }
 
@@ -184,5 +231,5 @@ package final class TLSSession {
 private func judgePeer(_ owner: UnsafeMutableRawPointer?, _ leaf: OpaquePointer?) -> Int32 {
     guard let owner = unsafe owner, let leaf = unsafe leaf else { return 0 }
     let session = unsafe Unmanaged<TLSSession>.fromOpaque(owner).takeUnretainedValue()
-    return unsafe session.judge(Certificate(sharing: leaf)) ? 1 : 0
+    return unsafe session.judge(Certificate(sharing: leaf))
 }

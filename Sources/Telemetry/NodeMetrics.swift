@@ -65,11 +65,30 @@ package struct NodeMetrics: Sendable {
         "Certificates obtained.",
         []
     )
-    /// Requests for a certificate that failed.
+    /// Requests for a certificate that failed, by `CertificateSourceError.Kind`.
     package let failedCertificates = counter(
         "ambit_certificate_requests_failed",
         "Requests for a certificate that failed.",
-        []
+        ["reason"]
+    )
+    /// When the certificate of each identity was obtained, in seconds of Unix time.
+    package let certificateRotations = gauge(
+        "ambit_certificate_rotated_timestamp_seconds",
+        "When the certificate was obtained, in Unix time.",
+        ["identity"],
+        combinationsMax: 1000
+    )
+    /// Texts of revocation lists that were not taken, by `RevocationError.Kind`.
+    package let refusedRevocations = counter(
+        "ambit_revocation_lists_refused",
+        "Revocation lists that were not taken.",
+        ["reason"]
+    )
+    /// Tunnels that were open when a certificate of theirs was revoked, by role.
+    package let revokedTunnels = counter(
+        "ambit_tunnels_revoked",
+        "Tunnels reset because a certificate was revoked.",
+        ["role"]
     )
     /// When the certificate of each identity ends, in seconds of Unix time.
     package let certificateEnds = gauge(
@@ -116,7 +135,8 @@ package struct NodeMetrics: Sendable {
         [
             refusedConnections, dryRunDenials, openSockets, activePods, pendingPods, startedPods,
             stoppedPods, openTunnels, openedTunnels, openStreams, failedHandshakes,
-            issuedCertificates, failedCertificates, certificateEnds, meshStates, dnsRequests,
+            issuedCertificates, failedCertificates, certificateEnds, certificateRotations,
+            refusedRevocations, revokedTunnels, meshStates, dnsRequests,
             dnsUpstreamRequests, dnsUpstreamFailures, dnsUpstreamDuration,
         ]
     }

@@ -8,6 +8,8 @@ package enum RelayEnd: Sendable, Hashable {
     case resetByPeer(UInt32)
     /// The tunnel went away under the stream.
     case tunnelLost(String)
+    /// The tunnel was closed because a certificate was revoked.
+    case revoked(String)
     /// We ended it: a policy, a departed workload, a drain deadline.
     case closed(String)
 }

@@ -56,7 +56,12 @@ extension TunnelConnection {
             case .failed(let error):
                 flushGathered()
                 let stage: TunnelFailure.Stage = phase == .handshake ? .tls : .http2
-                return close(TunnelFailure(stage: stage, reason: error.description))
+                return close(
+                    TunnelFailure(
+                        stage: error.isRevocation ? .revoked : stage,
+                        reason: error.description
+                    )
+                )
             }
         }
     }

@@ -156,6 +156,17 @@ package final class TunnelConnection: ReadinessHandler, LoopTask, TimerHandler {
         close(TunnelFailure(stage: .closed, reason: reason))
     }
 
+    /// Closes the connection at once where the peer's certificate or ours is revoked; returns why.
+    ///
+    /// A handshake that goes on will know, too.
+    package func recheck(_ revocations: Revocations?) -> String? {
+        session.revocations = revocations
+        guard phase == .open, let revocations, let reason = session.revocation(by: revocations)
+        else { return nil }
+        close(TunnelFailure(stage: .revoked, reason: reason))
+        return reason
+    }
+
     // MARK: the loop's calls
 
     package func ready(_ readiness: Readiness) {
@@ -293,9 +304,8 @@ package final class TunnelConnection: ReadinessHandler, LoopTask, TimerHandler {
         dropGathered()
         Socket.finishWriting(socket.raw)
         let reason = failure?.reason ?? "the tunnel closed"
-        for stream in lost.values {
-            stream.lost(.tunnelLost(reason))
-        }
+        let end = failure?.stage == .revoked ? RelayEnd.revoked(reason) : .tunnelLost(reason)
+        for stream in lost.values { stream.lost(end) }
         let owner = self.owner
         self.owner = nil
         owner?.tunnelClosed(self, failure)

@@ -6,6 +6,8 @@ package struct TunnelFailure: Error, Sendable, CustomStringConvertible {
         case connect
         /// TLS failed, a refused peer identity included.
         case tls
+        /// A certificate is revoked, or it cannot be told whether it is.
+        case revoked
         /// HTTP/2 failed after TLS was up.
         case http2
         /// Closed by us.
@@ -26,7 +28,7 @@ package struct TunnelFailure: Error, Sendable, CustomStringConvertible {
         case .connect: "connect: \(reason)"
         case .tls: "TLS handshake: \(reason)"
         case .http2: "HTTP/2: \(reason)"
-        case .closed: reason
+        case .revoked, .closed: reason
         }
     }
 }

@@ -71,7 +71,8 @@ package final class TunnelPool: TunnelOwner {
     private let limits: TunnelLimits
     private unowned let dialing: any TunnelDialing
     private var entries: [TunnelKey: Entry] = [:]
-    private var keys: [ObjectIdentifier: TunnelKey] = [:]
+    /// Every connection there is, those that take nothing new and are in no entry too.
+    private var keys: [ObjectIdentifier: (key: TunnelKey, tunnel: TunnelConnection)] = [:]
 
     /// Makes an empty pool; `dialing` must outlive it.
     package init(
@@ -123,6 +124,15 @@ package final class TunnelPool: TunnelOwner {
         }
     }
 
+    /// Closes the tunnels with a revoked certificate at either end; returns which, and why.
+    package func recheck(_ revocations: Revocations?) -> [(key: TunnelKey, reason: String)] {
+        var closed: [(key: TunnelKey, reason: String)] = []
+        for (key, tunnel) in Array(keys.values) {
+            if let reason = tunnel.recheck(revocations) { closed.append((key, reason)) }
+        }
+        return closed
+    }
+
     /// Lets the tunnels the predicate picks serve what they carry, and nothing new.
     package func retire(where picks: (TunnelKey) -> Bool) {
         for (key, entry) in entries where picks(key) {
@@ -169,7 +179,7 @@ package final class TunnelPool: TunnelOwner {
             )
             tunnel.owner = self
             dial.connection = tunnel
-            keys[ObjectIdentifier(tunnel)] = dial.key
+            keys[ObjectIdentifier(tunnel)] = (dial.key, tunnel)
             tunnel.start()
         } catch {
             drop(dial)
@@ -219,7 +229,7 @@ package final class TunnelPool: TunnelOwner {
     // MARK: the tunnels' calls
 
     package func tunnelEstablished(_ connection: TunnelConnection) {
-        guard let key = keys[ObjectIdentifier(connection)],
+        guard let key = keys[ObjectIdentifier(connection)]?.key,
             let dial = entries[key]?.dials.first(where: { $0.connection === connection })
         else { return connection.abort("not wanted any more") }
         dialing.tunnelOpened(key)
@@ -230,7 +240,7 @@ package final class TunnelPool: TunnelOwner {
 
     /// The peer's SETTINGS are there: whoever still waits gets a stream, here or elsewhere.
     package func tunnelHasRoom(_ connection: TunnelConnection) {
-        guard let key = keys[ObjectIdentifier(connection)], var entry = entries[key],
+        guard let key = keys[ObjectIdentifier(connection)]?.key, var entry = entries[key],
             let index = entry.dials.firstIndex(where: { $0.connection === connection })
         else { return }
         let dial = entry.dials.remove(at: index)
@@ -258,7 +268,7 @@ package final class TunnelPool: TunnelOwner {
 
     package func tunnelIsSpare(_ connection: TunnelConnection) -> Bool {
         // Requests go to the first with room: that one stays, however long it is idle.
-        guard let key = keys[ObjectIdentifier(connection)],
+        guard let key = keys[ObjectIdentifier(connection)]?.key,
             let first = entries[key]?.open.first(where: { $0.hasRoom })
         else { return false }
         return first !== connection
@@ -269,7 +279,7 @@ package final class TunnelPool: TunnelOwner {
     }
 
     package func tunnelClosed(_ connection: TunnelConnection, _ failure: TunnelFailure?) {
-        guard let key = keys.removeValue(forKey: ObjectIdentifier(connection)) else { return }
+        guard let key = keys.removeValue(forKey: ObjectIdentifier(connection))?.key else { return }
         if connection.wasEstablished { dialing.tunnelClosed(key) }
         guard var entry = entries[key] else { return }
         entry.open.removeAll { $0 === connection }
@@ -282,7 +292,9 @@ package final class TunnelPool: TunnelOwner {
     }
 
     private func remove(_ connection: TunnelConnection) {
-        guard let key = keys[ObjectIdentifier(connection)], var entry = entries[key] else { return }
+        guard let key = keys[ObjectIdentifier(connection)]?.key, var entry = entries[key] else {
+            return
+        }
         entry.open.removeAll { $0 === connection }
         entries[key] = entry.isEmpty ? nil : entry
     }

@@ -34,6 +34,7 @@ extension ControllerCommand {
         settings.mesh.awaitsCapture = settings.manifests.isEmpty
         settings.authorityFolder = given.text(authorityFolder, "CA_DIR") ?? ""
         settings.authoritySecret = given.text(authoritySecret, "CA_SECRET") ?? ""
+        settings.revocationsPath = given.text(revocationsPath, "CRL_FILE") ?? ""
         if let seconds = try given.number(authorityPollSeconds, "CA_POLL_SECONDS"), seconds > 0 {
             settings.authorityPollSeconds = seconds
         }

@@ -61,6 +61,12 @@ struct ControllerCommand: AsyncParsableCommand {
     var authoritySecret: String?
 
     @Option(
+        name: .customLong("crl-file"),
+        help: "A PEM file of revocation lists, in place of ca-crl.pem beside the authority."
+    )
+    var revocationsPath: String?
+
+    @Option(
         name: .customLong("ca-poll-seconds"),
         help: "How often the authority is looked at."
     )

@@ -22,6 +22,7 @@ struct Ambit: ParsableCommand {
                 subcommands: [
                     InstallCommand.self, UninstallCommand.self, CheckCommand.self,
                     EnrolCommand.self, UnenrolCommand.self, RotateRootOfClusterCommand.self,
+                    RevokeInClusterCommand.self,
                 ]
             ),
             CommandGroup(
@@ -58,8 +59,8 @@ struct LabCommand: ParsableCommand {
             UpCommand.self, ApplyCommand.self, DeleteCommand.self, PsCommand.self,
             ExecCommand.self, LogsCommand.self, CaptureCommand.self, MetricsCommand.self,
             AdminCommand.self, RestartCommand.self, StopCommand.self, StartCommand.self,
-            RotateRootCommand.self, CutCommand.self, MendCommand.self, DownCommand.self,
-            DemoCommand.self, SuperviseCommand.self,
+            RotateRootCommand.self, RevokeCommand.self, CutCommand.self, MendCommand.self,
+            DownCommand.self, DemoCommand.self, SuperviseCommand.self,
         ]
     )
 }

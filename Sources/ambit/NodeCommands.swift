@@ -227,6 +227,23 @@ struct RotateRootCommand: ParsableCommand {
     }
 }
 
+/// `ambit lab revoke`.
+struct RevokeCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "revoke",
+        abstract: "Revoke certificates of the lab, by serial number as ambit certs shows them."
+    )
+
+    @Argument(help: "Serial numbers in hexadecimal.")
+    var serials: [String]
+
+    @OptionGroup var lab: LabChoice
+
+    func run() throws {
+        try reporting { try lab.connect().call(.revoke(serials: serials)) }
+    }
+}
+
 /// Prints an answer's body; one that is no success fails the command.
 private func fetch(
     _ method: String,

@@ -39,6 +39,32 @@ import Testing
         }
     }
 
+    @Test func `takes no revocation list that was changed`() throws {
+        let bench = try TLSFuzzBench()
+        let good = try bench.authority.revocationList(
+            [Authority.Revoked(serial: "0ABC", revokedAt: bench.now)],
+            number: 7,
+            thisUpdate: bench.now - 60,
+            nextUpdate: bench.now + 60
+        )
+        let other = good + bench.authority.certificate.pem + good
+        fuzz("revocation lists", corpus: [good, other].map { Array($0.utf8) }) { bytes, _ in
+            guard
+                let reading = try? RevocationList.read(
+                    String(decoding: bytes, as: UTF8.self),
+                    roots: [bench.authority.certificate],
+                    authorities: [],
+                    nowSeconds: bench.now
+                )
+            else { return }
+            for list in reading.lists {
+                guard list.number == "07", list.entries.map(\.serial) == ["0ABC"] else {
+                    throw Broken("a changed list is taken: \(list.number)")
+                }
+            }
+        }
+    }
+
     @Test func `accepts only one strict URI in names of any shape`() throws {
         let bench = try TLSFuzzBench()
         func names(_ list: [(UInt8, String)]) -> [UInt8] {

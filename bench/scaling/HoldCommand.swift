@@ -90,7 +90,7 @@ final class HeldSnapshots: Sendable {
             waiting?.resume()
         case .disconnected(let reason, _): Terminal.tell("hold: disconnected: \(reason)")
         case .rejected(let rejections): Terminal.tell("hold: refused \(rejections.prefix(3))")
-        case .connected: break
+        case .connected, .revocations: break
         }
     }
 

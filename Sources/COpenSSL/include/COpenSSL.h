@@ -16,6 +16,7 @@ struct x509_st;
 struct x509_store_st;
 struct X509_req_st;
 struct evp_pkey_st;
+struct X509_crl_st;
 
 // MARK: errors
 
@@ -111,10 +112,68 @@ int ambit_random(uint8_t *bytes, size_t count);
 struct x509_store_st *ambit_trust_make(void);
 void ambit_trust_free(struct x509_store_st *trust);
 int ambit_trust_add(struct x509_store_st *trust, struct x509_st *root);
+// The certificates of a verified chain as revocation names them, the anchor left out.
+enum { ambit_chain_keys_max = 6 };
+typedef struct {
+    size_t count;
+    uint8_t keys[ambit_chain_keys_max][16];
+} ambit_chain_keys;
 // Verifies a leaf as for the server's side of TLS at a time in Unix seconds; 0 when it is good, or
 // the X509_V_ERR_* of the certificate at *depth.
 int ambit_trust_verify(struct x509_store_st *trust, struct x509_st *leaf,
-                       struct x509_st *const *intermediates, size_t count, int64_t at, int *depth);
+                       struct x509_st *const *intermediates, size_t count, int64_t at, int *depth,
+                       ambit_chain_keys *keys);
+
+// MARK: revocation
+
+enum { ambit_revocation_key_bytes = 16 };
+// What names a certificate to revocation: a hash of its issuer's public key and its serial number,
+// so that authorities of one name are told apart and no list reaches beyond its signer's own
+// certificates. The other names an authority, by its public key alone. 1 or 0.
+int ambit_certificate_revocation_key(struct x509_st *certificate, struct x509_st *issuer,
+                                     uint8_t *key);
+int ambit_certificate_authority_key(struct x509_st *authority, uint8_t *key);
+int ambit_certificate_is_signed_by(struct x509_st *certificate, struct x509_st *authority);
+
+enum {
+    AMBIT_CRL_GOOD = 0,
+    AMBIT_CRL_WEAK = 1,              // signed with a weak or unknown digest
+    AMBIT_CRL_IS_DELTA = 2,          // only what changed since another list
+    AMBIT_CRL_IS_PARTIAL = 3,        // about a part of the issuer's certificates, or indirect
+    AMBIT_CRL_UNKNOWN_EXTENSION = 4, // a critical one, of the list or an entry
+    AMBIT_CRL_BAD_NUMBER = 5,        // malformed, negative or above 20 bytes
+};
+typedef struct {
+    int64_t this_update; // Unix seconds, 0 when unreadable
+    int64_t next_update; // 0 when there is none
+    int fault;           // AMBIT_CRL_*
+    int has_number;
+    size_t number_length; // big-endian, without leading zeros
+    uint8_t number[20];
+    size_t count; // entries
+} ambit_crl_facts;
+// As ambit_certificate_read_pem; what stands between the lists is passed over.
+struct X509_crl_st *ambit_crl_read_pem(const uint8_t *pem, size_t length, size_t *offset);
+void ambit_crl_free(struct X509_crl_st *list);
+void ambit_crl_read_facts(struct X509_crl_st *list, ambit_crl_facts *facts);
+size_t ambit_crl_issuer(struct X509_crl_st *list, char *text, size_t room);
+int ambit_crl_names_issuer(struct X509_crl_st *list, struct x509_st *authority);
+// Whether the signature is the authority's, which must be allowed to sign lists.
+int ambit_crl_is_signed_by(struct X509_crl_st *list, struct x509_st *authority);
+typedef struct {
+    uint8_t key[ambit_revocation_key_bytes];
+    char serial[64]; // hexadecimal, cut when longer than any valid one
+    int64_t revoked_at;
+} ambit_crl_revoked;
+int ambit_crl_entry(struct X509_crl_st *list, size_t index, struct x509_st *authority,
+                    ambit_crl_revoked *revoked);
+// Makes an empty list of an authority; entries are added by hexadecimal serial, then it is signed.
+struct X509_crl_st *ambit_crl_make(struct x509_st *authority, int64_t this_update,
+                                   int64_t next_update, const uint8_t *number,
+                                   size_t number_length);
+int ambit_crl_add(struct X509_crl_st *list, const char *serial, int64_t revoked_at);
+int ambit_crl_sign(struct X509_crl_st *list, struct evp_pkey_st *key);
+size_t ambit_crl_write_pem(struct X509_crl_st *list, uint8_t *pem, size_t room);
 
 // MARK: contexts
 
@@ -152,10 +211,16 @@ void ambit_output_free(ambit_output *output);
 size_t ambit_heap_used(void);
 
 typedef struct ambit_session ambit_session;
-// Asked once per handshake, after the chain was found good: 1 accepts the leaf's identity.
+// Asked once per handshake, after the chain was found good: 1 accepts the leaf's identity, 0
+// refuses it, -1 says that a certificate of the chain is revoked.
 typedef int (*ambit_judge)(void *owner, struct x509_st *leaf);
 ambit_session *ambit_session_make(struct ssl_ctx_st *context, int server, ambit_judge judge);
 void ambit_session_free(ambit_session *session);
+// How many certificates the peer's verified chain has below its anchor, and what names each to
+// revocation; known from the judge's call on. The issuer's key is known during that call only.
+size_t ambit_session_chain_count(const ambit_session *session);
+void ambit_session_chain_key(const ambit_session *session, size_t index, uint8_t *key);
+int ambit_session_chain_issuer_key(const ambit_session *session, size_t index, uint8_t *key);
 
 // Lends ciphertext to the session until a read returns AMBIT_NEED_MORE or fails; it is decrypted
 // where it lies.

@@ -9,6 +9,8 @@ package struct AuthorityMaterial: Sendable, Equatable {
     package var key: String
     /// All roots that are trusted now, the authority's own among them.
     package var roots: String
+    /// Revocation lists; empty for none.
+    package var revocations = ""
 
     /// Holds the texts.
     package init(chain: String, key: String, roots: String) {
@@ -21,7 +23,8 @@ package struct AuthorityMaterial: Sendable, Equatable {
     private typealias Lookup = (String) throws(AuthorityError) -> String?
 
     /// Reads a folder in cert-manager's layout (`tls.crt`, `tls.key`, `ca.crt`) or in Istio's
-    /// (`ca-cert.pem`, `ca-key.pem`, `root-cert.pem`, and `cert-chain.pem` if there is one).
+    /// (`ca-cert.pem`, `ca-key.pem`, `root-cert.pem`, and `cert-chain.pem` if there is one); in either
+    /// also `ca-crl.pem`, if there are revocation lists.
     package init(folder: String) throws(AuthorityError) {
         try self.init(in: "folder \(folder)") { name throws(AuthorityError) in
             let path = folder + "/" + name
@@ -60,7 +63,9 @@ package struct AuthorityMaterial: Sendable, Equatable {
             }
             let issuers = layout.key == "ca-key.pem" ? try lookup("cert-chain.pem") : nil
             // A chain file begins with the authority's own certificate too.
-            self.init(chain: issuers ?? own, key: key, roots: roots)
+            let whole = issuers.flatMap { $0.allSatisfy(\.isWhitespace) ? nil : $0 } ?? own
+            self.init(chain: whole, key: key, roots: roots)
+            revocations = try lookup(AuthoritySecret.listKey) ?? ""
             return
         }
         let keys = layouts.map(\.key).joined(separator: ", ")

@@ -37,6 +37,8 @@ package struct AuthoritySecret: Sendable {
     private let cluster: any Cluster
     private let settings: Settings
 
+    var trustDomain: String { settings.trustDomain }
+
     /// Keeps the authority in a cluster.
     package init(cluster: any Cluster, settings: Settings) {
         self.cluster = cluster
@@ -77,11 +79,24 @@ package struct AuthoritySecret: Sendable {
         }
     }
 
-    /// Takes the step of a rotation that is due, if any: only the leader does.
+    /// Takes the step of a rotation that is due, if any, and makes the revocation lists that are:
+    /// only the leader does.
     ///
-    /// Another writer in between makes it fail, and be tried again later. True when it stepped.
+    /// Another writer in between makes it fail, and be tried again later. True when it did anything.
     package func advance(nowSeconds: Int64) async throws -> Bool {
-        guard settings.isOwn, var secret = try await cluster.get(reference) else { return false }
+        guard settings.isOwn, let secret = try await cluster.get(reference) else { return false }
+        let stepped = try stepped(secret, nowSeconds: nowSeconds)
+        guard var next = try relisted(stepped ?? secret, nowSeconds: nowSeconds) ?? stepped else {
+            return false
+        }
+        next["metadata"]["managedFields"] = .null
+        _ = try await cluster.update(next)
+        return true
+    }
+
+    /// The Secret after the step of a rotation that is due; nil when none is.
+    private func stepped(_ found: Value, nowSeconds: Int64) throws -> Value? {
+        var secret = found
         let annotations = secret["metadata"]["annotations"]
         let stage = annotations[Annotation.stage].stringValue ?? ""
         let due = annotations[Annotation.due].stringValue.flatMap { Int64($0) } ?? 0
@@ -93,7 +108,10 @@ package struct AuthoritySecret: Sendable {
         var notes = annotations
         switch stage {
         case "announced":
-            guard due <= nowSeconds else { return false }
+            guard due <= nowSeconds else { return nil }
+            // Until its root is dropped, the old key may still have certificates to revoke.
+            secret["data"]["previous.crt"] = secret["data"]["ca.crt"]
+            secret["data"]["previous.key"] = secret["data"]["ca.key"]
             secret["data"]["ca.crt"] = secret["data"]["next.crt"]
             secret["data"]["ca.key"] = secret["data"]["next.key"]
             secret["data"]["next.crt"] = .null
@@ -101,11 +119,13 @@ package struct AuthoritySecret: Sendable {
             notes[Annotation.stage] = "signing"
             notes[Annotation.due] = .string("\(nowSeconds + step)")
         case "signing":
-            guard due <= nowSeconds else { return false }
+            guard due <= nowSeconds else { return nil }
             secret["data"]["root.crt"] = secret["data"]["ca.crt"]
+            secret["data"]["previous.crt"] = .null
+            secret["data"]["previous.key"] = .null
             for name in [Annotation.stage, Annotation.due, Annotation.step] { notes[name] = .null }
         default:
-            guard annotations[Annotation.request] != .null else { return false }
+            guard annotations[Annotation.request] != .null else { return nil }
             let next = try makeRoot()
             secret["data"]["next.crt"] = Self.data(next.chain)
             secret["data"]["next.key"] = Self.data(next.key)
@@ -116,23 +136,7 @@ package struct AuthoritySecret: Sendable {
             notes[Annotation.due] = .string("\(nowSeconds + step)")
         }
         secret["metadata"]["annotations"] = notes
-        secret["metadata"]["managedFields"] = .null
-        _ = try await cluster.update(secret)
-        return true
-    }
-
-    /// Puts the trusted roots where people and other programs find them: ConfigMap
-    /// `ambit-ca-root`, key `root-cert.pem`.
-    package func publish(_ roots: [String]) async throws {
-        let map: Value = [
-            "apiVersion": "v1",
-            "kind": "ConfigMap",
-            "metadata": [
-                "name": "ambit-ca-root", "namespace": .string(settings.namespace),
-            ],
-            "data": ["root-cert.pem": .string(roots.joined())],
-        ]
-        _ = try await cluster.apply(map, subresource: "", fieldManager: "ambit-controller")
+        return secret
     }
 
     private func makeRoot() throws -> AuthorityMaterial {
@@ -147,7 +151,7 @@ package struct AuthoritySecret: Sendable {
         return AuthorityMaterial(chain: certificate, key: key, roots: certificate)
     }
 
-    private static func data(_ text: String) -> Value {
+    static func data(_ text: String) -> Value {
         .string(Data(text.utf8).base64EncodedString())
     }
 }

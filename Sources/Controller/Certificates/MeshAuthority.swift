@@ -14,6 +14,8 @@ package final class MeshAuthority: CertificateSource {
         package var authority: Authority
         /// PEM, one text each.
         package var roots: [String]
+        /// When it was taken up, Unix seconds.
+        package var loadedAt: Int64
     }
 
     /// How far `notBefore` lies in the past, for clocks that are apart.
@@ -31,13 +33,22 @@ package final class MeshAuthority: CertificateSource {
     package var current: Held? { held.withLock { $0 } }
 
     /// Takes up what was read, true when it is something new; on an error what was there stays.
-    package func replace(_ material: AuthorityMaterial) throws(AuthorityError) -> Bool {
+    ///
+    /// Revocation lists are none of its business.
+    package func replace(_ read: AuthorityMaterial) throws(AuthorityError) -> Bool {
+        var material = read
+        material.revocations = ""
         guard current?.material != material else { return false }
         let (authority, roots) = try material.authority(
             trustDomain: trustDomain,
             nowSeconds: WallClock.seconds
         )
-        let new = Held(material: material, authority: authority, roots: roots)
+        let new = Held(
+            material: material,
+            authority: authority,
+            roots: roots,
+            loadedAt: WallClock.seconds
+        )
         held.withLock { $0 = new }
         return true
     }

@@ -11,6 +11,7 @@ struct ControllerMetrics {
         discovery: DiscoveryMetrics.Values,
         store: ResourceStore.Statistics,
         authority: MeshAuthority.Held?,
+        revocations: RevocationKeeper,
         isLeader: Bool
     ) {
         add("ambit_controller_is_leader", "gauge", [("", isLeader ? 1 : 0)])
@@ -45,13 +46,64 @@ struct ControllerMetrics {
         add(
             "ambit_certificates_refused_total",
             "counter",
-            [("", discovery.certificatesRefusedTotal)]
+            discovery.certificatesRefused.sorted { $0.key.rawValue < $1.key.rawValue }.map {
+                ("{reason=\"\($0.key.rawValue)\"}", $0.value)
+            }
         )
-        if let authority {
-            let expiry = Int(clamping: authority.authority.certificate.notAfter)
-            add("ambit_authority_expiry_seconds", "gauge", [("", expiry)])
-            add("ambit_authority_roots", "gauge", [("", authority.roots.count)])
+        if let authority { add(authority) }
+        add(revocations)
+    }
+
+    private mutating func add(_ held: MeshAuthority.Held) {
+        let expiry = Int(clamping: held.authority.certificate.notAfter)
+        add("ambit_authority_expiry_seconds", "gauge", [("", expiry)])
+        add("ambit_authority_roots", "gauge", [("", held.roots.count)])
+        add(
+            "ambit_authority_rotated_timestamp_seconds",
+            "gauge",
+            [("", Int(clamping: held.loadedAt))]
+        )
+        let roots = (try? TrustBundle(pem: held.roots))?.roots ?? []
+        add(
+            "ambit_authority_root_not_after_timestamp_seconds",
+            "gauge",
+            roots.map { ("{serial=\"\($0.serial)\"}", Int(clamping: $0.notAfter)) }
+        )
+    }
+
+    private mutating func add(_ revocations: RevocationKeeper) {
+        let lists = revocations.current?.lists ?? []
+        let byIssuer: [(String, (RevocationList) -> Int64)] = [
+            ("ambit_revocation_list_number", { $0.numberValue }),
+            ("ambit_revocation_list_next_update_timestamp_seconds", { $0.nextUpdate }),
+            ("ambit_revoked_certificates", { Int64($0.entries.count) }),
+        ]
+        for (name, value) in byIssuer {
+            add(
+                name,
+                "gauge",
+                lists.map { ("{issuer=\"\(Self.escaped($0.issuer))\"}", Int(clamping: value($0))) }
+            )
         }
+        let refusals = revocations.refusals.sorted { $0.key.rawValue < $1.key.rawValue }
+        add(
+            "ambit_revocation_lists_refused_total",
+            "counter",
+            refusals.map { ("{reason=\"\($0.key.rawValue)\"}", $0.value) }
+        )
+        add("ambit_revocation_lists_good", "gauge", [("", revocations.problem == nil ? 1 : 0)])
+    }
+
+    /// A label value as the text format has it.
+    private static func escaped(_ value: String) -> String {
+        value.map { character in
+            switch character {
+            case "\\": "\\\\"
+            case "\"": "\\\""
+            case "\n": "\\n"
+            default: String(character)
+            }
+        }.joined()
     }
 
     /// The page.

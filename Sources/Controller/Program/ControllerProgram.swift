@@ -10,17 +10,18 @@ internal import Synchronization
 /// The controller: follows a cluster, serves discovery and certificates, and, while it leads,
 /// writes status.
 package final class ControllerProgram: Sendable {
-    private let settings: ControllerSettings
-    private let cluster: any Cluster
+    let settings: ControllerSettings
+    let cluster: any Cluster
     private let leadership: AsyncStream<Bool>?
-    private let log = Logger(label: "ambit-controller")
+    let log = Logger(label: "ambit-controller")
 
-    private let store: ResourceStore
+    let store: ResourceStore
     private let keeper: MeshKeeper
-    private let authority: MeshAuthority
+    let authority: MeshAuthority
+    let revocations = RevocationKeeper()
     /// What was served so far.
     package let metrics = DiscoveryMetrics()
-    private let isLeader = Mutex(false)
+    let isLeader = Mutex(false)
     private let servingPort = Mutex<UInt16?>(nil)
 
     /// Makes a controller of a cluster.
@@ -63,10 +64,11 @@ package final class ControllerProgram: Sendable {
     // MARK: Serving
 
     private func serveControl() async throws {
-        // Nothing can be served without a certificate, and nothing should without the mesh.
+        // Nothing can be served without a certificate, and nothing should without the mesh, or
+        // before it is known what is revoked.
         while true {
             let hasTold = await keeper.hasTold
-            if hasTold, authority.current != nil { break }
+            if hasTold, authority.current != nil, revocations.current != nil { break }
             try await Pause.wait(for: .milliseconds(50))
         }
         guard let held = authority.current else { return }
@@ -193,51 +195,6 @@ package final class ControllerProgram: Sendable {
         }
     }
 
-    // MARK: The authority
-
-    private func keepAuthority() async {
-        let secret = authoritySecret
-        var pause = Duration.milliseconds(200)
-        while !Task.isCancelled {
-            do {
-                let isLeading = isLeader.withLock { $0 }
-                if isLeading, let secret, try await secret.advance(nowSeconds: WallClock.seconds) {
-                    log.notice("the root's rotation took a step")
-                }
-                let material =
-                    if let secret { try await secret.load() } else {
-                        try AuthorityMaterial(folder: settings.authorityFolder)
-                    }
-                if try authority.replace(material) {
-                    let roots = authority.current?.roots ?? []
-                    log.notice("authority loaded", metadata: ["roots": "\(roots.count)"])
-                }
-                if isLeading, let secret {
-                    try await secret.publish(authority.current?.roots ?? [])
-                }
-                pause = .seconds(settings.authorityPollSeconds)
-            } catch {
-                // With one loaded before, it goes on with that.
-                log.error("authority not loaded", metadata: ["error": "\(error)"])
-                if authority.current != nil { pause = .seconds(settings.authorityPollSeconds) }
-            }
-            try? await Pause.wait(for: pause)
-        }
-    }
-
-    private var authoritySecret: AuthoritySecret? {
-        guard settings.authorityFolder.isEmpty else { return nil }
-        var kept = AuthoritySecret.Settings()
-        kept.namespace = settings.mesh.rootNamespace
-        kept.trustDomain = settings.mesh.trustDomain
-        kept.stepSeconds = settings.certificateSeconds
-        if !settings.authoritySecret.isEmpty {
-            kept.name = settings.authoritySecret
-            kept.isOwn = false
-        }
-        return AuthoritySecret(cluster: cluster, settings: kept)
-    }
-
     // MARK: Leading
 
     private func followLeadership() async {
@@ -301,6 +258,10 @@ package final class ControllerProgram: Sendable {
             if port != nil { return PlainServer.Answer(body: "ready\n") }
             var waits = missing.map { "objects of kind \($0)" }
             if authority.current == nil { waits.append("the certificate authority") }
+            if revocations.current == nil {
+                let problem = revocations.problem.map { ": \($0)" } ?? ""
+                waits.append("the revocation lists\(problem)")
+            }
             if waits.isEmpty { waits.append("the server's socket") }
             let body = "waiting for: " + waits.joined(separator: ", ") + "\n"
             return PlainServer.Answer(status: .serviceUnavailable, body: body)
@@ -310,6 +271,7 @@ package final class ControllerProgram: Sendable {
                 discovery: metrics.current,
                 store: store.statistics,
                 authority: authority.current,
+                revocations: revocations,
                 isLeader: isLeader.withLock(\.self)
             )
             return PlainServer.Answer(

@@ -19,6 +19,9 @@ package struct ControllerSettings: Sendable {
     package var authorityFolder = ""
     /// The Secret with the authority, in the root namespace; empty for our own, `ambit-ca`.
     package var authoritySecret = ""
+    /// A file of revocation lists, read again as it changes; empty for what stands beside the
+    /// authority as `ca-crl.pem`.
+    package var revocationsPath = ""
     /// How often the authority is looked at, in seconds.
     package var authorityPollSeconds = 5
     /// The longest life of a certificate, in seconds; also what a step of a rotation takes.

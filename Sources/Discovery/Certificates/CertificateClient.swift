@@ -81,6 +81,7 @@ package final class CertificateClient: CertificateSource {
         _ lifetimeSeconds: Int64
     ) async -> Result<IssuedCertificate, CertificateSourceError> {
         var reasons: [String] = []
+        var kind = CertificateSourceError.Kind.unreachable
         // A replica that is not there is no reason to wait: another one will do. Once more than
         // there are places, as the connection that was kept may have been broken for long.
         for _ in 0...endpoint.places.count {
@@ -97,10 +98,14 @@ package final class CertificateClient: CertificateSource {
                 // Whatever was wrong, the next request does not inherit it.
                 if code != .permissionDenied { drop(connection.client) }
                 reasons.append("\(connection.place): \(Self.text(error))")
+                let refusals: [RPCError.Code] = [
+                    .permissionDenied, .unauthenticated, .resourceExhausted,
+                ]
+                kind = code.map(refusals.contains) ?? false ? .refused : .unreachable
                 guard code == .unavailable, !Task.isCancelled else { break }
             }
         }
-        return .failure(failure(reasons.joined(separator: "; ")))
+        return .failure(failure(reasons.joined(separator: "; "), kind))
     }
 
     private func ask(
@@ -129,7 +134,7 @@ package final class CertificateClient: CertificateSource {
         ) { try $0.message }
         guard let roots = answer.certChain.last, answer.certChain.count >= 2 else {
             let count = answer.certChain.count
-            return .failure(failure("\(count) certificates, not a leaf and its roots"))
+            return .failure(failure("\(count) certificates, not a leaf and its roots", .invalid))
         }
         return .success(IssuedCertificate(chain: answer.certChain.dropLast(), roots: [roots]))
     }
@@ -140,8 +145,11 @@ package final class CertificateClient: CertificateSource {
         return "\(error.code): \(error.message)\(cause)"
     }
 
-    private func failure(_ reason: String) -> CertificateSourceError {
-        CertificateSourceError("the authority: \(reason)")
+    private func failure(
+        _ reason: String,
+        _ kind: CertificateSourceError.Kind = .unreachable
+    ) -> CertificateSourceError {
+        CertificateSourceError("the authority: \(reason)", kind)
     }
 
     // MARK: the connection

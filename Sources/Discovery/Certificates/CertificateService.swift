@@ -81,12 +81,12 @@ package final class CertificateService: Sendable {
             throw refused(
                 caller,
                 "more than \(settings.perSecond) requests a second",
-                .resourceExhausted
+                .rate
             )
         }
         let identity = try identity(request.message, caller)
         if case .failure(let refusal) = await authorize(caller, identity) {
-            throw refused(caller, "\(identity): \(refusal)", .permissionDenied)
+            throw refused(caller, "\(identity): \(refusal)", .notAllowed)
         }
         let issued = try await sign(request.message, identity, caller)
         metrics.change { $0.certificatesTotal += 1 }
@@ -108,10 +108,10 @@ package final class CertificateService: Sendable {
         )
         guard let value = request.metadata.fields["ImpersonatedIdentity"] else { return own }
         guard case .stringValue(let uri)? = value.kind, let identity = SPIFFEID(uri: uri) else {
-            throw refused(caller, "ImpersonatedIdentity is no SPIFFE id", .permissionDenied)
+            throw refused(caller, "ImpersonatedIdentity is no SPIFFE id", .identity)
         }
         guard identity.trustDomain == settings.trustDomain else {
-            throw refused(caller, "\(identity) is of another trust domain", .permissionDenied)
+            throw refused(caller, "\(identity) is of another trust domain", .identity)
         }
         return identity
     }
@@ -137,14 +137,21 @@ package final class CertificateService: Sendable {
                 lifetimeSeconds: lifetime
             )
         } catch {
-            throw refused(caller, "\(identity): \(error)", .permissionDenied)
+            throw refused(caller, "\(identity): \(error)", .notSigned)
         }
     }
 
-    private func refused(_ caller: Caller, _ reason: String, _ code: RPCError.Code) -> RPCError {
-        metrics.change { $0.certificatesRefusedTotal += 1 }
+    private func refused(
+        _ caller: Caller,
+        _ reason: String,
+        _ kind: CertificateRefusal
+    ) -> RPCError {
+        metrics.change { $0.certificatesRefused[kind, default: 0] += 1 }
         log(.notCertified(caller, reason: reason.clipped(bytes: 1024)))
-        return RPCError(code: code, message: "request refused")
+        return RPCError(
+            code: kind == .rate ? .resourceExhausted : .permissionDenied,
+            message: "request refused"
+        )
     }
 }
 

@@ -25,15 +25,20 @@ struct ClientState: Sendable {
     ) -> Step {
         let outcome = held.take(response, type)
         var step = Step(rejections: outcome.rejections)
+        switch outcome.revocation {
+        case .lists(let text): step.events = [.revocations(text)]
+        case .nothing: step.events = [.revocations(nil)]
+        case nil: break
+        }
         guard gathered != nil else {
             if !outcome.change.isEmpty { step.events.append(.change(outcome.change)) }
             return step
         }
         gathered?.append(outcome.change, replacing: outcome.replaces)
         if response.systemVersionInfo != EncodedResponse.partial { synced.insert(type) }
-        if synced.count == ResourceType.allCases.count, let all = gathered {
+        if synced.isSuperset(of: ResourceType.ofMesh), let all = gathered {
             gathered = nil
-            step.events = [.change(all), .synced]
+            step.events += [.change(all), .synced]
         }
         return step
     }

@@ -7,7 +7,15 @@ internal import SwiftProtobuf
 /// No input or output. A resource that is refused is not held at that version, so it is asked for
 /// again at the next connection; what was held of it before stays in force.
 package struct HeldResources: Sendable {
-    private enum Kind: Sendable { case workload, service, policy }
+    private enum Kind: Sendable { case workload, service, policy, revocation }
+
+    /// What a response said of revocation lists.
+    package enum Revocation: Sendable, Equatable {
+        /// These are in force: PEM.
+        case lists(String)
+        /// There are none any more.
+        case nothing
+    }
 
     private struct Holding: Sendable {
         var version: String
@@ -17,6 +25,8 @@ package struct HeldResources: Sendable {
     /// What one response came to.
     package struct Outcome: Sendable {
         package var change = MeshChange()
+        /// Nil when it said nothing of them.
+        package var revocation: Revocation?
         package var rejections: [ResourceRejection] = []
         /// Whether anything in the change was held before.
         var replaces = false
@@ -50,7 +60,7 @@ package struct HeldResources: Sendable {
         _ type: ResourceType
     ) -> Outcome {
         var outcome = Outcome()
-        for name in response.removedResources { remove(name, type, &outcome.change) }
+        for name in response.removedResources { remove(name, type, &outcome) }
         outcome.replaces =
             !outcome.change.isEmpty
             || response.resources.contains { held[type.rawValue][$0.name] != nil }
@@ -62,7 +72,7 @@ package struct HeldResources: Sendable {
                     throw WireFields(resource: resource.name.clipped())
                         .failure("name", "comes twice in one response")
                 }
-                try take(resource, type, &outcome.change)
+                try take(resource, type, &outcome)
             } catch {
                 outcome.rejections.append(error)
                 held[type.rawValue][resource.name]?.version = ""
@@ -75,46 +85,67 @@ package struct HeldResources: Sendable {
     private mutating func remove(
         _ name: String,
         _ type: ResourceType,
-        _ change: inout MeshChange
+        _ outcome: inout Outcome
     ) {
         guard let old = held[type.rawValue].removeValue(forKey: name) else { return }
         switch old.kind {
-        case .workload: change.removedWorkloads.append(name)
-        case .service: change.removedServices.append(name)
-        case .policy: change.removedPolicies.append(name)
+        case .workload: outcome.change.removedWorkloads.append(name)
+        case .service: outcome.change.removedServices.append(name)
+        case .policy: outcome.change.removedPolicies.append(name)
+        case .revocation: outcome.revocation = .nothing
         }
     }
 
     private mutating func take(
         _ resource: Envoy_Service_Discovery_V3_Resource,
         _ type: ResourceType,
-        _ change: inout MeshChange
+        _ outcome: inout Outcome
     ) throws(ResourceRejection) {
         let fields = WireFields(resource: resource.name.clipped())
         guard resource.resource.typeURL == type.typeURL else {
             throw fields.failure("resource", "is of another type than the response")
         }
         switch type {
+        case .revocation: outcome.revocation = .lists(try revocations(resource, type, fields))
         case .authorization:
             let policy = try Policy(
                 try decode(Istio_Security_Authorization.self, resource, fields),
                 resource: fields.resource
             )
             try hold(policy.key, .policy, resource, type, fields)
-            change.policies.append(policy)
+            outcome.change.policies.append(policy)
         case .address:
             switch try decode(Istio_Workload_Address.self, resource, fields).type {
             case .workload(let wire):
                 let workload = try Workload(wire, resource: fields.resource)
                 try hold(workload.uid, .workload, resource, type, fields)
-                change.workloads.append(interner.interned(workload))
+                outcome.change.workloads.append(interner.interned(workload))
             case .service(let wire):
                 let service = try Service(wire, resource: fields.resource)
                 try hold(service.key, .service, resource, type, fields)
-                change.services.append(service)
+                outcome.change.services.append(service)
             case nil: throw fields.failure("", "is neither a workload nor a service")
             }
         }
+    }
+
+    /// The longest text of lists and their authorities' certificates, in bytes.
+    static let revocationBytesMax = 2 << 20
+
+    private mutating func revocations(
+        _ resource: Envoy_Service_Discovery_V3_Resource,
+        _ type: ResourceType,
+        _ fields: WireFields
+    ) throws(ResourceRejection) -> String {
+        guard resource.resource.value.count <= Self.revocationBytesMax else {
+            throw fields.failure("resource", "is above \(Self.revocationBytesMax) bytes")
+        }
+        let lists = try decode(Google_Protobuf_BytesValue.self, resource, fields).value
+        guard let text = String(validating: lists, as: UTF8.self) else {
+            throw fields.failure("resource", "is no PEM")
+        }
+        try hold(EncodedResource.revocationName, .revocation, resource, type, fields)
+        return text
     }
 
     private func decode<Message: SwiftProtobuf.Message>(

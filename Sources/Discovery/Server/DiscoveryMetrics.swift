@@ -22,9 +22,12 @@ package final class DiscoveryMetrics: Sendable {
         package var laggingTotal = 0
         /// From a change to its acknowledgement by one client.
         package var pushLatency = LatencyHistogram()
-        /// Certificates signed and refused.
+        /// Certificates signed.
         package var certificatesTotal = 0
-        package var certificatesRefusedTotal = 0
+        /// Requests for a certificate that were refused, by what was wrong.
+        package var certificatesRefused: [CertificateRefusal: Int] = [:]
+        /// All of them.
+        package var certificatesRefusedTotal: Int { certificatesRefused.values.reduce(0, +) }
     }
 
     private let values = Mutex(Values())
@@ -38,6 +41,18 @@ package final class DiscoveryMetrics: Sendable {
     func change(_ body: (inout Values) -> Void) {
         values.withLock { body(&$0) }
     }
+}
+
+/// What is wrong with a request for a certificate, as the label of a metric.
+package enum CertificateRefusal: String, Hashable, Sendable, CaseIterable {
+    /// The caller asks for too many.
+    case rate
+    /// It names no identity, or one of another trust domain.
+    case identity
+    /// The identity is not the caller's to have.
+    case notAllowed = "not-allowed"
+    /// The request itself is no good, or there is nobody to sign it.
+    case notSigned = "not-signed"
 }
 
 /// Durations sorted into buckets.

@@ -126,10 +126,12 @@ final class DiscoveryStream: Sendable {
         return .accepted(type: type, latencies: answered.compactMap { $0.since.map { now - $0 } })
     }
 
-    /// Whether it was sent all that there was when it subscribed, of both types.
+    /// Whether it was sent all of the mesh that there was when it subscribed.
     var hasCaughtUp: Bool {
         state.withLock { state in
-            state.subscriptions.allSatisfy { $0.map { !$0.isCatchingUp } ?? false }
+            ResourceType.ofMesh.allSatisfy { type in
+                state.subscriptions[type.rawValue].map { !$0.isCatchingUp } ?? false
+            }
         }
     }
 
@@ -160,7 +162,8 @@ final class DiscoveryStream: Sendable {
         var response = EncodedResponse()
         var since: ContinuousClock.Instant?
         let wasCatchingUp = subscription.isCatchingUp || subscription.owesResponse
-        let guardian = type == .address ? state.subscriptions[0]?.cursor : nil
+        let policies = state.subscriptions[ResourceType.authorization.rawValue]
+        let guardian = type == .address ? policies?.cursor : nil
         var limit: UInt64 = 0
         var isLost = false
         var isMore = true

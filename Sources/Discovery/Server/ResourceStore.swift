@@ -92,14 +92,34 @@ package final class ResourceStore: Sendable {
                 state.move(resource.name, to: place)
                 state.set(.address, resource)
             }
-            guard state.sequence != before else { return false }
-            let now = ContinuousClock.now
-            state.dirtySince = state.dirtySince ?? now
-            state.lastChange = now
-            state.sweep(lagMax: settings.lagMax)
-            return true
+            return noteChange(&state, since: before)
         }
         if hasChanged { changed.yield() }
+    }
+
+    /// Sets the revocation lists that are in force, with the certificates of their authorities;
+    /// nil for none.
+    package func setRevocations(_ text: String?) {
+        let resource = text.map { EncodedResource(revocationLists: $0) }
+        let hasChanged = state.withLock { state in
+            let before = state.sequence
+            if let resource {
+                state.set(.revocation, resource)
+            } else {
+                state.remove(.revocation, EncodedResource.revocationName)
+            }
+            return noteChange(&state, since: before)
+        }
+        if hasChanged { changed.yield() }
+    }
+
+    private func noteChange(_ state: inout State, since before: UInt64) -> Bool {
+        guard state.sequence != before else { return false }
+        let now = ContinuousClock.now
+        state.dirtySince = state.dirtySince ?? now
+        state.lastChange = now
+        state.sweep(lagMax: settings.lagMax)
+        return true
     }
 
     /// How much is in it now.

@@ -6,9 +6,14 @@ internal import SwiftProtobuf
 
 /// What a resource is, as the store keeps apart and serves in this order.
 enum ResourceType: Int, CaseIterable, Sendable {
-    // Policies go out first: a workload must not be served before what guards it.
+    // What is revoked and policies go out first: a workload must not be served before what guards
+    // it.
+    case revocation
     case authorization
     case address
+
+    /// The types that a sync waits for; the others a foreign control plane or node may not know.
+    static let ofMesh: [Self] = [.authorization, .address]
 
     init?(typeURL: String) {
         guard let found = Self.allCases.first(where: { $0.typeURL == typeURL }) else { return nil }
@@ -17,6 +22,7 @@ enum ResourceType: Int, CaseIterable, Sendable {
 
     var typeURL: String {
         switch self {
+        case .revocation: TypeURL.revocation
         case .authorization: TypeURL.authorization
         case .address: TypeURL.address
         }
@@ -93,6 +99,17 @@ final class EncodedResource: Sendable {
             name: policy.key,
             message: policy.wire,
             scope: isForAll ? nil : policy.namespace
+        )
+    }
+
+    /// The name of the one resource of revocation lists.
+    static let revocationName = "lists"
+
+    convenience init(revocationLists text: String) {
+        self.init(
+            type: .revocation,
+            name: Self.revocationName,
+            message: Google_Protobuf_BytesValue(Data(text.utf8))
         )
     }
 

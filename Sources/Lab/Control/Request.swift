@@ -22,6 +22,8 @@ package enum Request: Codable, Sendable {
     case node(String, NodeAction)
     /// Replaces the root of the lab's certificates; seconds that both are trusted on either side.
     case rotateRoot(overlap: Int64)
+    /// Revokes certificates, by serial numbers in hexadecimal.
+    case revoke(serials: [String])
     /// The lab ends when this connection does.
     case attach
     /// The lab no longer ends with this connection.

@@ -8,6 +8,8 @@ internal import TLS
 /// Rotation goes in steps as `Signer` has them; the controller sees each within a second.
 final class LabAuthority {
     private static let rootSeconds: Int64 = 10 * 365 * 24 * 3600
+    /// How long a revocation list is good: longer than a lab runs.
+    static let listSeconds: Int64 = 365 * 24 * 3600
     private static let backdateSeconds: Int64 = 60
 
     private let loop: PollLoop
@@ -15,6 +17,7 @@ final class LabAuthority {
     private var signing: Authority
     private var trusted: [Authority] = []
     private var isRotating = false
+    private var revoked: [Authority.Revoked] = []
 
     /// Takes the root of a PEM file, or makes a new one, and writes it down.
     init(trustDomain: String, authority file: String?, loop: PollLoop) throws(LabError) {
@@ -65,7 +68,37 @@ final class LabAuthority {
         }
     }
 
+    /// Revokes certificates besides those that are revoked.
+    func revoke(_ serials: [String]) throws(LabError) {
+        let now = WallClock.nanoseconds() / 1_000_000_000
+        revoked += serials.map { Authority.Revoked(serial: $0, revokedAt: now) }
+        try write()
+    }
+
+    /// The lists of all that are trusted: whose a serial is, is not known.
+    private func lists() throws(TLSError) -> String {
+        let now = WallClock.nanoseconds()
+        var texts: [String] = []
+        for authority in trusted where !revoked.isEmpty {
+            texts.append(
+                try authority.revocationList(
+                    revoked,
+                    number: UInt64(clamping: now),
+                    thisUpdate: now / 1_000_000_000,
+                    nextUpdate: now / 1_000_000_000 + Self.listSeconds
+                )
+            )
+        }
+        return texts.joined()
+    }
+
     private func write() throws(LabError) {
+        let lists: String
+        do throws(TLSError) {
+            lists = try self.lists()
+        } catch {
+            throw LabError(.failed, "cannot revoke: \(error)")
+        }
         let certificate = signing.certificate.pem
         let key = signing.secretPEM.dropFirst(certificate.count)
         do throws(SystemError) {
@@ -74,6 +107,7 @@ final class LabAuthority {
             try Calls.replaceFile(LabPaths.authorityRoots, with: Array(roots.utf8))
             try Calls.replaceFile(LabPaths.authorityCertificate, with: Array(certificate.utf8))
             try Calls.replaceFile(LabPaths.authorityKey, with: Array(key.utf8))
+            try Calls.replaceFile(LabPaths.authorityRevocations, with: Array(lists.utf8))
         } catch {
             throw LabError("cannot write the certificate authority", error)
         }

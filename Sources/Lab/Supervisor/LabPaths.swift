@@ -19,6 +19,11 @@ enum LabPaths {
     static let authorityRoots = authority + "/root-cert.pem"
     static let authorityCertificate = authority + "/ca-cert.pem"
     static let authorityKey = authority + "/ca-key.pem"
+    /// The revocation lists that the controller reads.
+    static let authorityRevocations = authority + "/ca-crl.pem"
+    /// The revocation lists that nodes read where there is no controller, in a folder of their own.
+    static let revocations = root + "/revocation"
+    static let revocationFile = revocations + "/lists.pem"
     static let supervisorLog = logs + "/supervisor"
 
     /// The network namespace of a pod; object names have neither slash nor underscore.

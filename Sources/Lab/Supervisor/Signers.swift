@@ -30,18 +30,37 @@ final class Signers {
     /// Makes an authority with the root of a PEM file, or with a new one that lives in memory only.
     init(trustDomain: String, authority file: String?) throws(LabError) {
         do throws(TLSError) {
-            guard let file else {
+            if let file {
+                guard let bytes = FileManager.default.contents(atPath: file) else {
+                    throw .unreadable("\(file) cannot be read")
+                }
+                let pem = String(decoding: bytes, as: UTF8.self)
+                signer = Signer(authority: try Authority(pem: pem, trustDomain: trustDomain))
+            } else {
                 signer = try Signer(trustDomain: trustDomain)
-                return
             }
-            guard let bytes = FileManager.default.contents(atPath: file) else {
-                throw .unreadable("\(file) cannot be read")
-            }
-            let pem = String(decoding: bytes, as: UTF8.self)
-            signer = Signer(authority: try Authority(pem: pem, trustDomain: trustDomain))
         } catch {
             throw LabError(.failed, "cannot make a certificate authority: \(error)")
         }
+        try revoke([])
+    }
+
+    private var revoked: [Authority.Revoked] = []
+
+    /// Revokes certificates besides those that are revoked; without any it writes an empty file.
+    func revoke(_ serials: [String]) throws(LabError) {
+        let now = WallClock.nanoseconds() / 1_000_000_000
+        let all = revoked + serials.map { Authority.Revoked(serial: $0, revokedAt: now) }
+        do {
+            let text =
+                all.isEmpty
+                ? ""
+                : try signer.revocationLists(all, lifetimeSeconds: LabAuthority.listSeconds)
+            try Calls.replaceFile(LabPaths.revocationFile, with: Array(text.utf8))
+        } catch {
+            throw LabError(.failed, "cannot revoke: \(error)")
+        }
+        revoked = all
     }
 
     /// Opens a node's socket.

@@ -110,6 +110,7 @@ extension Supervisor {
             ? [
                 "--mesh-state=" + LabPaths.meshState,
                 "--signer-socket=" + LabPaths.signerSocket(ofNode: node.name),
+                "--crl-path=" + LabPaths.revocationFile,
             ]
             : [
                 "--controller-address="

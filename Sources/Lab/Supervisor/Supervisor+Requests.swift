@@ -37,6 +37,13 @@ extension Supervisor {
                 try signers?.rotateRoot(overlapSeconds: overlap)
                 try authority?.rotateRoot(overlapSeconds: overlap)
                 connection.reply(Reply())
+            case .revoke(let serials):
+                guard serials.count <= 100 else {
+                    throw LabError(.usage, "revokes 100 at a time, found \(serials.count)")
+                }
+                try signers?.revoke(serials)
+                try authority?.revoke(serials)
+                connection.reply(Reply())
             case .attach:
                 connection.isAttached = true
                 connection.reply(Reply())

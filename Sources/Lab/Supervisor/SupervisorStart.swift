@@ -85,7 +85,7 @@ package enum SupervisorStart {
         )
         for directory in [
             LabPaths.root, LabPaths.namespaces, LabPaths.pods, LabPaths.nodes, LabPaths.logs,
-            LabPaths.objects, LabPaths.authority,
+            LabPaths.objects, LabPaths.authority, LabPaths.revocations,
         ] {
             try Calls.makeDirectory(directory)
         }

@@ -92,10 +92,10 @@ private let contents = #"""
         resources: [secrets]
         resourceNames: [ambit-ca]
         verbs: [get, list, watch, update, patch]
-      # The roots that nodes trust, without keys.
+      # The roots that nodes trust, without keys, and the revocation lists in force.
       - apiGroups: [""]
         resources: [configmaps]
-        resourceNames: [ambit-ca-root]
+        resourceNames: [ambit-ca-root, ambit-ca-crl]
         verbs: [get, list, watch, update, patch]
       # Who leads.
       - apiGroups: [coordination.k8s.io]

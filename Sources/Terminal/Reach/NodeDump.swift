@@ -33,6 +33,7 @@ package struct NodeDump: Sendable {
         package let namespace: String
         /// `Up`, `Pending` or `Draining`.
         package let state: String
+        package let serviceAccount: String
         package let connections: [Connection]
     }
 
@@ -50,6 +51,7 @@ package struct NodeDump: Sendable {
                 name: state["info"]?["name"]?.stringValue ?? "",
                 namespace: state["info"]?["namespace"]?.stringValue ?? "",
                 state: state["state"]?.stringValue ?? "",
+                serviceAccount: state["info"]?["serviceAccount"]?.stringValue ?? "",
                 connections: Self.connections(state["connections"])
             )
         }.sorted { ($0.namespace, $0.name) < ($1.namespace, $1.name) }
@@ -74,6 +76,9 @@ package struct NodeDump: Sendable {
         package let notAfter: String
         /// Serial numbers of the roots it trusts.
         package let roots: [String]
+        /// When it was obtained, and when the next one is due; RFC 3339 or empty.
+        package let rotated: String
+        package let nextRotation: String
     }
 
     /// The certificates of the node's identities.
@@ -88,9 +93,49 @@ package struct NodeDump: Sendable {
                 notAfter: leaf?["expirationTime"]?.stringValue ?? "",
                 roots: (entry["rootCerts"]?.arrayValue ?? []).map {
                     $0["serialNumber"]?.stringValue ?? ""
-                }
+                },
+                rotated: entry["rotated"]?.stringValue ?? "",
+                nextRotation: entry["nextRotation"]?.stringValue ?? ""
             )
         }
+    }
+
+    /// A revocation list that the node has in force.
+    package struct RevocationList: Sendable {
+        package let issuer: String
+        package let number: String
+        /// RFC 3339.
+        package let thisUpdate: String
+        package let nextUpdate: String
+        /// How many certificates are on it.
+        package let revoked: Int64
+        package let isOutdated: Bool
+    }
+
+    /// The revocation lists that the node has in force.
+    package var revocationLists: [RevocationList] {
+        (dump["revocation"]?["lists"]?.arrayValue ?? []).map { list in
+            RevocationList(
+                issuer: list["issuer"]?.stringValue ?? "",
+                number: list["number"]?.stringValue ?? "",
+                thisUpdate: list["thisUpdate"]?.stringValue ?? "",
+                nextUpdate: list["nextUpdate"]?.stringValue ?? "",
+                revoked: list["revoked"]?.integerValue ?? 0,
+                isOutdated: list["outdated"]?.boolValue ?? false
+            )
+        }
+    }
+
+    /// Why the node accepts no peer at all; empty when it does.
+    package var revocationFault: String { dump["revocation"]?["fault"]?.stringValue ?? "" }
+
+    /// The serial number of the certificate that a pod of the node is served under.
+    package func serial(namespace: String, pod: String) -> String? {
+        guard let found = pods.first(where: { $0.namespace == namespace && $0.name == pod }) else {
+            return nil
+        }
+        let suffix = "/ns/\(namespace)/sa/\(found.serviceAccount)"
+        return certificates.first { $0.identity.hasSuffix(suffix) && !$0.serial.isEmpty }?.serial
     }
 }
 

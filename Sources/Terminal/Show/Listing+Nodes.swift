@@ -2,34 +2,6 @@ internal import JSON
 internal import Kubernetes
 
 extension Listing {
-    /// The certificates of nodes; `now` is in seconds of Unix time.
-    package static func certificates(_ nodes: [NodeDump], now: Int64) -> Listing {
-        var table = Table(["NODE", "IDENTITY", "STATE", "EXPIRES", "IN", "SERIAL", "ROOTS"])
-        var values: [Value] = []
-        for node in nodes {
-            for certificate in node.certificates {
-                let expiry = Timestamp.seconds(certificate.notAfter)
-                let left = expiry.map { duration(seconds: $0 - now) } ?? ""
-                table.add([
-                    node.node, certificate.identity, certificate.state, certificate.notAfter, left,
-                    String(certificate.serial.prefix(12)), "\(certificate.roots.count)",
-                ])
-                values.append([
-                    "node": .string(node.node),
-                    "identity": .string(certificate.identity),
-                    "state": .string(certificate.state),
-                    "serial": .string(certificate.serial),
-                    "notBefore": .string(certificate.notBefore),
-                    "notAfter": .string(certificate.notAfter),
-                    "secondsLeft": expiry.map { .integer($0 - now) } ?? .null,
-                    "roots": .list(certificate.roots.map { .string($0) }),
-                ])
-            }
-        }
-        let note = values.isEmpty ? "No certificates: no pod of these nodes is in the mesh." : ""
-        return Listing(table: table, value: .list(values), note: note)
-    }
-
     /// A length of time in its two largest units, such as `11h58m`.
     package static func duration(seconds: Int64) -> String {
         guard seconds >= 0 else { return "expired" }

@@ -15,6 +15,9 @@ struct DiscoveryClientTests {
         var connected = 0
         var disconnected: [String] = []
         var rejected: [ResourceRejection] = []
+        var revocations: [String?] = []
+        /// How many revocation lists had been told of when the mesh was in sync.
+        var revocationsBeforeSync = 0
         /// The mesh that comes of it.
         var mesh = MeshState()
     }
@@ -47,7 +50,10 @@ struct DiscoveryClientTests {
                 case .change(let change):
                     told.changes.append(change)
                     told.mesh.apply(change)
-                case .synced: told.synced += 1
+                case .revocations(let text): told.revocations.append(text)
+                case .synced:
+                    told.synced += 1
+                    told.revocationsBeforeSync = told.revocations.count
                 case .connected: told.connected += 1
                 case .disconnected(let reason, _): told.disconnected.append(reason)
                 case .rejected(let rejections): told.rejected += rejections
@@ -102,6 +108,47 @@ struct DiscoveryClientTests {
                         plane.metrics.current.pushLatency.counts.reduce(0, +) > 0
                     }
                 )
+            }
+        }
+    }
+
+    @Test func `hears of revocation lists before the mesh, and of each change`() async throws {
+        let plane = try TestControlPlane()
+        plane.store.setRevocations("one")
+        plane.store.apply(MeshChange(workloads: [Sample.workload("w")]))
+        try await plane.run { port in
+            try await follow(plane.endpoint(port)) { told async throws in
+                #expect(await eventually { told.value.synced == 1 })
+                #expect(told.value.revocations == ["one"])
+                #expect(told.value.revocationsBeforeSync == 1)
+                plane.store.setRevocations("two")
+                #expect(await eventually { told.value.revocations == ["one", "two"] })
+                plane.store.setRevocations("two")
+                plane.store.setRevocations(nil)
+                #expect(await eventually { told.value.revocations == ["one", "two", nil] })
+            }
+        }
+    }
+
+    @Test func `resets nothing of what it holds when lists are gone while it was away`()
+        async throws
+    {
+        let first = try TestControlPlane()
+        first.store.setRevocations("one")
+        first.store.apply(MeshChange(workloads: [Sample.workload("w")]))
+        let port = try await first.run { port in port }
+        let address = "127.0.0.1:\(port)"
+        let again = try TestControlPlane(authority: first.authority, address: address)
+        again.store.apply(MeshChange(workloads: [Sample.workload("w")]))
+        let before = try TestControlPlane(authority: first.authority, address: address)
+        before.store.setRevocations("one")
+        before.store.apply(MeshChange(workloads: [Sample.workload("w")]))
+        try await follow(before.endpoint(port)) { told async throws in
+            try await before.run { _ in
+                #expect(await eventually { told.value.revocations == ["one"] })
+            }
+            try await again.run { _ in
+                #expect(await eventually { told.value.revocations == ["one", nil] })
             }
         }
     }

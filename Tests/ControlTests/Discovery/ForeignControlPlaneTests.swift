@@ -89,7 +89,7 @@ struct ForeignControlPlaneTests {
                 switch event {
                 case .change(let change): mesh.change { $0.apply(change) }
                 case .rejected(let all): rejected.change { $0 += all.map(\.description) }
-                case .connected, .disconnected, .synced: break
+                case .connected, .disconnected, .synced, .revocations: break
                 }
             }
             group.addTask { await client.run() }
@@ -102,10 +102,13 @@ struct ForeignControlPlaneTests {
     @Test func `asks for everything, as the node it is`() async throws {
         let script = ScriptedDiscovery { _ in [] }
         try await follow(script) { _, _ in
-            #expect(await eventually { script.requests.value.count == 2 })
+            #expect(await eventually { script.requests.value.count == 3 })
             let requests = script.requests.value
-            // Policies before what they guard.
-            #expect(requests.map(\.typeURL) == [TypeURL.authorization, TypeURL.address])
+            // Policies, and what is revoked, before what they guard.
+            #expect(
+                requests.map(\.typeURL)
+                    == [TypeURL.revocation, TypeURL.authorization, TypeURL.address]
+            )
             for request in requests {
                 #expect(request.resourceNamesSubscribe.isEmpty)
                 #expect(request.responseNonce.isEmpty)

@@ -52,14 +52,18 @@ import Testing
          "certificates": [
            {"identity": "spiffe://cluster.local/ns/shop/sa/web", "state": "Available",
             "certChain": [{"serialNumber": "0123456789ABCDEF", "validFrom": "2026-11-21T00:00:00Z",
-              "expirationTime": "2026-11-22T00:00:00Z"}], "rootCerts": [{"serialNumber": "1"}]},
+              "expirationTime": "2026-11-22T00:00:00Z"}], "rootCerts": [{"serialNumber": "1"}],
+            "rotated": "2026-11-21T12:00:00Z", "nextRotation": "2026-11-21T15:00:00Z"},
            {"identity": "spiffe://cluster.local/ns/shop/sa/api",
             "state": "Unavailable: the signer refused", "certChain": [], "rootCerts": []}],
+         "revocation": {"fault": null, "lists": [{"issuer": "CN=root", "number": "0A",
+            "thisUpdate": "2026-11-21T00:00:00Z", "nextUpdate": "2026-11-22T00:00:00Z",
+            "revoked": 3, "serials": [], "outdated": false}]},
          "workloadState": {"c//Pod/shop/web": {"state": "Up",
             "connections": {"inbound": [], "outbound": [{"src": "10.0.0.1:4000",
               "originalDst": "10.96.0.1:80", "actualDst": "10.0.1.1:15008", "protocol": "HBONE",
               "bytesReceived": 2048, "bytesSent": 10}]},
-            "info": {"name": "web", "namespace": "shop"}}}}
+            "info": {"name": "web", "namespace": "shop", "serviceAccount": "web"}}}}
         """
 
     @Test func `tells of nodes from what they dump`() throws {
@@ -67,7 +71,14 @@ import Testing
         #expect(node.node == "n1")
         let certificates = Listing.certificates([node], now: 1_795_269_600)
         #expect(certificates.table.rows.first?[4] == "10h")
-        #expect(certificates.table.rows.first?[5] == "0123456789AB")
+        #expect(certificates.table.rows.first?[5] == "2h ago")
+        #expect(certificates.table.rows.first?[6] == "1h")
+        #expect(certificates.table.rows.first?[7] == "0123456789ABCDEF")
+        #expect(certificates.note == "n1: list 0A of CN=root revokes 3, next one due in 10h")
+        let lists = certificates.value.listValue?.first?["revocationLists"].listValue
+        #expect(lists?.first?["revoked"] == 3 && lists?.first?["number"] == "0A")
+        #expect(node.serial(namespace: "shop", pod: "web") == "0123456789ABCDEF")
+        #expect(node.serial(namespace: "shop", pod: "other") == nil)
         #expect(certificates.table.rows.last?[2] == "Unavailable: the signer refused")
         #expect(certificates.value.listValue?.first?["secondsLeft"] == 36_000)
         let connections = Listing.connections([node])

@@ -24,6 +24,8 @@ final class StubBackend: AdminBackend {
     func pendingReasons() -> [String] { pending }
     func renderMetrics(openMetrics: Bool) -> [UInt8] { metrics.render(openMetrics: openMetrics) }
     func certificates() -> [CertificateReport] { certificateReports }
+
+    func revocation() -> RevocationReport? { nil }
     func pods() -> [PodReport] { podReports }
     func connections(_ done: @escaping ([ConnectionReport]) -> Void) {
         if !isSilent { done(reports) }

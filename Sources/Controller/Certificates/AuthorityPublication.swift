@@ -1,0 +1,55 @@
+package import Kubernetes
+
+/// Where people, nodes and other programs find what is public of the authority: ConfigMaps.
+///
+/// The revocation lists stand there for the controller, too: one that starts anew knows by them
+/// what was in force before it.
+package struct AuthorityPublication: Sendable {
+    /// The ConfigMap with the roots, and its key.
+    static let roots = (name: "ambit-ca-root", key: "root-cert.pem")
+    /// The ConfigMap with the revocation lists, and its key, which is Istio's.
+    static let revocations = (name: "ambit-ca-crl", key: AuthoritySecret.listKey)
+
+    private let cluster: any Cluster
+    private let namespace: String
+
+    /// Publishes in a namespace of a cluster.
+    package init(cluster: any Cluster, namespace: String) {
+        self.cluster = cluster
+        self.namespace = namespace
+    }
+
+    /// Writes the trusted roots.
+    package func publish(roots: [String]) async throws {
+        try await write(Self.roots.name, [Self.roots.key: .string(roots.joined())])
+    }
+
+    /// Writes the revocation lists in force; nil for none.
+    package func publish(revocations: String?) async throws {
+        try await write(
+            Self.revocations.name,
+            [Self.revocations.key: .string(revocations ?? "")]
+        )
+    }
+
+    /// The revocation lists that were in force when they were last written; nil for none.
+    package func publishedRevocations() async throws -> String? {
+        let place = ObjectReference(
+            .configMaps,
+            namespace: namespace,
+            name: Self.revocations.name
+        )
+        let text = try await cluster.get(place)?["data"][Self.revocations.key].stringValue
+        return text.flatMap { $0.isEmpty ? nil : $0 }
+    }
+
+    private func write(_ name: String, _ data: Value) async throws {
+        let map: Value = [
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": ["name": .string(name), "namespace": .string(namespace)],
+            "data": data,
+        ]
+        _ = try await cluster.apply(map, subresource: "", fieldManager: "ambit-controller")
+    }
+}
