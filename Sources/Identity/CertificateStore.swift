@@ -25,7 +25,7 @@ package final class CertificateStore: Sendable {
         package var lifetimeSeconds: Int64 = 24 * 3600
         /// Fetches at once; one more runs on-demand requests only.
         package var fetchersMax = 2
-        /// Whether an authority's certificates are refused while its revocation list is out of date.
+        /// Whether an authority's certificates are refused while its list is out of date.
         package var refusesOutdatedLists = true
         /// Wall-clock nanoseconds, for tests to turn.
         package var now: @Sendable () -> Int64 = { WallClock.nanoseconds() }

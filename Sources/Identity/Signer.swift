@@ -88,8 +88,8 @@ package final class Signer: CertificateSource {
         }
     }
 
-    /// The revocation lists of every root of now, PEM; a serial is on each, as it is not known whose
-    /// it is.
+    /// The revocation lists of every root of now, PEM; a serial is on each, as it is not known
+    /// whose it is.
     package func revocationLists(
         _ revoked: [Authority.Revoked],
         lifetimeSeconds: Int64

@@ -23,8 +23,8 @@ package struct AuthorityMaterial: Sendable, Equatable {
     private typealias Lookup = (String) throws(AuthorityError) -> String?
 
     /// Reads a folder in cert-manager's layout (`tls.crt`, `tls.key`, `ca.crt`) or in Istio's
-    /// (`ca-cert.pem`, `ca-key.pem`, `root-cert.pem`, and `cert-chain.pem` if there is one); in either
-    /// also `ca-crl.pem`, if there are revocation lists.
+    /// (`ca-cert.pem`, `ca-key.pem`, `root-cert.pem`, and `cert-chain.pem` if there is one); in
+    /// either also `ca-crl.pem`, if there are revocation lists.
     package init(folder: String) throws(AuthorityError) {
         try self.init(in: "folder \(folder)") { name throws(AuthorityError) in
             let path = folder + "/" + name

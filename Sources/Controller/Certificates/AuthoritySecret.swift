@@ -82,7 +82,8 @@ package struct AuthoritySecret: Sendable {
     /// Takes the step of a rotation that is due, if any, and makes the revocation lists that are:
     /// only the leader does.
     ///
-    /// Another writer in between makes it fail, and be tried again later. True when it did anything.
+    /// Another writer in between makes it fail, and be tried again later. True when it did
+    /// anything.
     package func advance(nowSeconds: Int64) async throws -> Bool {
         guard settings.isOwn, let secret = try await cluster.get(reference) else { return false }
         let stepped = try stepped(secret, nowSeconds: nowSeconds)

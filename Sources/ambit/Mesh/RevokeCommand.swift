@@ -9,10 +9,10 @@ struct RevokeInClusterCommand: MeshCommand {
         commandName: "revoke",
         abstract: "Revoke certificates, and reset the connections that stand on them.",
         discussion: """
-            For the mesh's own authority: one that you brought revokes by its own list, ca-crl.pem. \
-            A certificate is named by its serial number, as ambit certs shows it, or by a pod, \
-            NAMESPACE/NAME, whose node then asks for another one with a new key. The pods of one \
-            service account on one node share a certificate.
+            For the mesh's own authority: one that you brought revokes by its own list, \
+            ca-crl.pem. A certificate is named by its serial number, as ambit certs shows it, or \
+            by a pod, NAMESPACE/NAME, whose node then asks for another one with a new key. The \
+            pods of one service account on one node share a certificate.
             """
     )
 
