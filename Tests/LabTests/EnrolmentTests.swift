@@ -46,7 +46,7 @@ import Testing
         return try Data(contentsOf: URL(fileURLWithPath: path))
     }
 
-    /// Says a secret to the pod on the other node, a few times.
+    /// Says a secret to a pod on the other node, a few times.
     private func tell(_ lab: TestLab, _ secret: String, to host: String) throws {
         let done = try lab.python(
             "plain/client",
@@ -63,27 +63,27 @@ import Testing
 
     @Test func `of a namespace, and its end, disturb nobody else and restart nothing`() throws {
         let lab = try SharedLab.make()
-        let (far, near) = (try lab.address("mesh/far"), try lab.address("mesh/near"))
+        let far = try lab.address("mesh/far")
         let before = try pods(lab)
         let secret = "the-secret-\(UInt64.random(in: 0 ... .max))"
         let live = try lab.start("mesh/client", Programs.live, [far, "7001"])
         let bystander = try lab.start("mesh/client", Programs.load, [far, "7001", "10"])
-        let own = try lab.start("plain/client", Programs.load, [near, "7001", "10"])
-        let clear = try wire(lab) { try tell(lab, secret, to: near) }
+        let own = try lab.start("plain/client", Programs.load, [far, "7001", "10"])
+        let clear = try wire(lab) { try tell(lab, secret, to: far) }
         #expect(clear.range(of: Data(secret.utf8)) != nil, "in the clear before")
 
         try lab.apply(namespace("plain", "ambient"))
         let identity = #"src.identity="spiffe://cluster.local/ns/plain/sa/default""#
         try lab.eventually("it talks under its identity") {
-            try !lab.access("node-1", "inbound", identity).isEmpty
+            try !lab.access("node-2", "inbound", identity).isEmpty
         }
-        let sealed = try wire(lab) { try tell(lab, secret, to: near) }
+        let sealed = try wire(lab) { try tell(lab, secret, to: far) }
         #expect(sealed.range(of: Data(secret.utf8)) == nil, "sealed while it is enrolled")
-        let tunnels = try lab.access("node-1", "inbound", identity).count
+        let tunnels = try lab.access("node-2", "inbound", identity).count
 
         try lab.apply(namespace("plain", nil))
         try lab.eventually("its capture is gone") { try !isCaptured(lab, "plain/client") }
-        let open = try wire(lab) { try tell(lab, secret, to: near) }
+        let open = try wire(lab) { try tell(lab, secret, to: far) }
         #expect(open.range(of: Data(secret.utf8)) != nil, "in the clear again")
 
         let done = try Load(bystander.finish())

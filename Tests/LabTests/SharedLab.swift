@@ -4,8 +4,8 @@ import Testing
 
 /// The mesh most tests share: two nodes; servers on both, in the mesh and outside.
 ///
-/// `mesh/client` is on node-1 with `mesh/near`; `mesh/far` is on node-2, as is `plain/client`
-/// outside the mesh, and `plain/far`. All servers run `Programs.server`.
+/// `mesh/client` is on node-1 with `mesh/near`, as is `plain/client` outside the mesh; `mesh/far`
+/// and `plain/far` are on node-2. All servers run `Programs.server`.
 enum SharedLab {
     private static let started = Mutex<Result<TestLab, any Error>?>(nil)
 
