@@ -69,11 +69,11 @@ import Testing
     }
 
     @Test func `takes its live connections with it within a second, and no others`() throws {
-        try revoke(SharedLab.make(), within: 1)
+        try revoke(SharedLab.make(["--file-state"]), within: 1)
     }
 
     @Test func `is heard of through the controller`() throws {
-        let lab = try SharedLab.make(["--controller"])
+        let lab = try SharedLab.make()
         // The controller looks at its folder each second.
         try revoke(lab, within: 2.5)
         let log = try lab.lab(["logs", "controller"])
