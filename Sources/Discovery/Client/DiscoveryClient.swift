@@ -46,8 +46,8 @@ package final class DiscoveryClient: Sendable {
     package enum Event: Sendable {
         /// The mesh changed. The first one holds all of it.
         case change(MeshChange)
-        /// The revocation lists there are now, PEM; nil for none. From a control plane that has any,
-        /// the first ones come before `synced`.
+        /// The revocation lists there are now, PEM; nil for none. From a control plane that has
+        /// any, the first ones come before `synced`.
         case revocations(String?)
         /// The first sync of all types is through.
         case synced
