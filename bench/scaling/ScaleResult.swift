@@ -103,6 +103,8 @@ struct ScaleResult: Codable {
     func write(to file: URL) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-        try encoder.encode(self).write(to: file)
+        var text = try encoder.encode(self)
+        text.append(UInt8(ascii: "\n"))
+        try text.write(to: file)
     }
 }
