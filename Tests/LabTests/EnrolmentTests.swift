@@ -67,8 +67,8 @@ import Testing
         let before = try pods(lab)
         let secret = "the-secret-\(UInt64.random(in: 0 ... .max))"
         let live = try lab.start("mesh/client", Programs.live, [far, "7001"])
-        let bystander = try lab.start("mesh/client", Programs.load, [far, "7001", "10"])
-        let own = try lab.start("plain/client", Programs.load, [far, "7001", "10"])
+        let bystander = try lab.start("mesh/client", Programs.load, [far, "7001", "60", "open"])
+        let own = try lab.start("plain/client", Programs.load, [far, "7001", "60", "open"])
         let clear = try wire(lab) { try tell(lab, secret, to: far) }
         #expect(clear.range(of: Data(secret.utf8)) != nil, "in the clear before")
 
