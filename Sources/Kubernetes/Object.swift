@@ -5,11 +5,16 @@ package protocol Object: Sendable, Equatable {
     var metadata: ObjectMeta { get set }
     /// What names the object among all others.
     var key: ObjectKey { get }
+    /// What an API server sends and `init` does not read, or only for who runs the containers.
+    static var unread: Omission { get }
     /// Reads the object from its root; unknown fields are left out.
     init(_ root: Field) throws(FieldError)
 }
 
 extension Object {
+    /// Who wrote which field, often half of an object.
+    package static var unread: Omission { ["metadata": ["managedFields": .whole]] }
+
     /// What names the object among all others, for kinds of a single API group.
     package var key: ObjectKey {
         ObjectKey(

@@ -21,6 +21,25 @@ package struct Pod: Object {
         case never = "Never"
     }
 
+    package static let unread: Omission = [
+        "metadata": ["managedFields": .whole],
+        "spec": [
+            "volumes": .whole, "tolerations": .whole, "affinity": .whole, "nodeSelector": .whole,
+            "topologySpreadConstraints": .whole, "securityContext": .whole,
+            "imagePullSecrets": .whole, "ephemeralContainers": .whole,
+            "containers": unreadOfContainers, "initContainers": unreadOfContainers,
+        ],
+        "status": [
+            "containerStatuses": .whole, "initContainerStatuses": .whole,
+            "ephemeralContainerStatuses": .whole,
+        ],
+    ]
+    private static let unreadOfContainers: Omission = [
+        "image": .whole, "command": .whole, "args": .whole, "env": .whole, "workingDir": .whole,
+        "envFrom": .whole, "resources": .whole, "volumeMounts": .whole, "volumeDevices": .whole,
+        "securityContext": .whole, "lifecycle": .whole,
+    ]
+
     package var metadata: ObjectMeta
     /// Empty when the pod is not scheduled.
     package var nodeName: String = ""

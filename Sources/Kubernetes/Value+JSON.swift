@@ -21,21 +21,48 @@ extension Value {
         case .string(let text): self = .string(text)
         case .array(let elements): self = .list(elements.map { Value($0) })
         case .object(let members):
-            var map: [String: Value] = [:]
-            map.reserveCapacity(members.count)
-            for (name, member) in members { map[name] = Value(member) }
-            self = .map(map)
+            self = .map(Dictionary(members.map { ($0.0, Value($0.1)) }) { $1 })
         }
     }
 
-    /// Parses one JSON document; fails with the place when it is too big, too deep or no JSON.
+    /// Parses one JSON document without what is to be left out; fails with the place when it is too
+    /// big, too deep or no JSON.
     package init(
         json bytes: [UInt8],
+        omitting omission: Omission = .nothing,
         bytesMax: Int = JSONLimit.bytesMax
     ) throws(JSON.Failure) {
-        self.init(
-            try JSON.parse(bytes, depthMax: JSONLimit.depthMax, bytesMax: bytesMax)
-        )
+        var scanner = try JSONScanner(bytes, depthMax: JSONLimit.depthMax, bytesMax: bytesMax)
+        try self.init(&scanner, omission)
+        try scanner.end()
+    }
+
+    private init(_ scanner: inout JSONScanner, _ omission: Omission) throws(JSON.Failure) {
+        switch try scanner.value() {
+        case .null: self = .null
+        case .bool(let truth): self = .bool(truth)
+        case .integer(let number): self = .integer(number)
+        case .number(let number): self = .number(number)
+        case .string(let text): self = .string(text)
+        case .list:
+            var elements: [Value] = []
+            while try scanner.hasElement() { elements.append(try Value(&scanner, omission)) }
+            self = .list(elements)
+        case .map:
+            var fields: [String: Value] = [:]
+            while let name = try scanner.name() {
+                let inside = omission[name]
+                if inside?.isWhole == true {
+                    try scanner.skip()
+                } else {
+                    let field = try Value(&scanner, inside ?? .nothing)
+                    guard fields.updateValue(field, forKey: name) == nil else {
+                        throw scanner.repeated(name)
+                    }
+                }
+            }
+            self = .map(fields)
+        }
     }
 
     /// The value as JSON, the members of maps in the order of their names.

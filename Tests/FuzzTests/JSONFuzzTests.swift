@@ -24,4 +24,22 @@ import Testing
             try #require(JSON.parse(value.pretty()) == value)
         }
     }
+
+    @Test func `are skipped to where they end`() {
+        fuzz("JSON skipped", corpus: Self.corpus) { input, _ in
+            func skip() throws(JSON.Failure) {
+                var scanner = try JSONScanner(input, depthMax: 16, bytesMax: 1 << 16)
+                try scanner.skip()
+                try scanner.end()
+            }
+            do {
+                _ = try JSON.parse(input, depthMax: 16, bytesMax: 1 << 16)
+            } catch {
+                // It may be taken or refused, as it is not looked at closely.
+                _ = try? skip()
+                return
+            }
+            try skip()
+        }
+    }
 }

@@ -112,8 +112,10 @@ struct SimulatedCluster: Sendable {
     /// A running pod.
     func pod(_ number: Int) throws -> Pod { try Self.pod(json: json(ofPod: number)) }
 
-    /// Reads a pod as it came.
-    static func pod(json: [UInt8]) throws -> Pod { try Pod(Field(root: try Value(json: json))) }
+    /// Reads a pod as it came, as the client of an API server does.
+    static func pod(json: [UInt8]) throws -> Pod {
+        try Pod(Field(root: try Value(json: json, omitting: Pod.unread)))
+    }
 
     /// A running pod as an API server gives it; `isReady` is what changes.
     func json(ofPod number: Int, isReady: Bool = true) -> [UInt8] {

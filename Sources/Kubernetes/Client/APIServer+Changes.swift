@@ -144,7 +144,12 @@ private struct Follower<Element: Object> {
         repeat {
             let page: APIServer.Page
             do {
-                page = try await server.page(resource, in: selection, continuing: next)
+                page = try await server.page(
+                    resource,
+                    in: selection,
+                    continuing: next,
+                    omitting: Element.unread
+                )
             } catch {
                 // A continuation that has grown too old: the list begins anew.
                 guard error.code == .gone, !next.isEmpty else { throw error }
@@ -185,9 +190,11 @@ private struct Follower<Element: Object> {
                 ]
             let response = try await server.watch(request)
             var lines = WatchLines(bytesMax: APIServer.Limit.watchLineBytesMax)
+            let unread = Element.unread
             for try await chunk in response.body {
                 for line in try lines.append(chunk.readableBytesView) {
-                    if let end = try await take(try WatchEvent(line: line)) { return end }
+                    let event = try WatchEvent(line: line, omitting: unread)
+                    if let end = try await take(event) { return end }
                 }
             }
             return .closed

@@ -95,16 +95,17 @@ extension APIServer {
         let next: String
     }
 
-    /// Asks for one page of a list.
+    /// Asks for one page of a list, of each object without what is to be left out.
     func page(
         _ resource: Resource,
         in selection: ObjectSelection,
-        continuing next: String
+        continuing next: String,
+        omitting omission: Omission = .nothing
     ) async throws(ClusterError) -> Page {
         var request = try APIRequest(.get, resource, namespace: selection.namespace)
         request.query = Self.query(selection) + [("limit", "\(Limit.pageObjects)")]
         if !next.isEmpty { request.query.append(("continue", next)) }
-        let answer = try await send(request)
+        let answer = try await send(request, omitting: ["items": omission])
         guard case .list(let items) = answer["items"] else {
             // Go writes an empty list as null.
             guard answer["items"] == .null, answer["metadata"] != .null else {

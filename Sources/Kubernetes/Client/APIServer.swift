@@ -72,10 +72,13 @@ package final class APIServer: Cluster {
         )
     }
 
-    /// Sends a request and reads the whole answer as JSON.
+    /// Sends a request and reads the whole answer as JSON, but for what is to be left out.
     ///
     /// Sent again, some times, when the server says that it is too busy.
-    func send(_ request: APIRequest) async throws(ClusterError) -> Value {
+    func send(
+        _ request: APIRequest,
+        omitting omission: Omission = .nothing
+    ) async throws(ClusterError) -> Value {
         var attempt = 1
         while true {
             let response = try await open(request, client: requests)
@@ -88,7 +91,7 @@ package final class APIServer: Cluster {
                     bytesMax: Limit.responseBytesMax
                 )
                 do {
-                    return bytes.isEmpty ? .null : try Value(json: bytes)
+                    return bytes.isEmpty ? .null : try Value(json: bytes, omitting: omission)
                 } catch {
                     throw ClusterError(
                         .other,

@@ -10,11 +10,11 @@ package enum WatchEvent: Sendable, Equatable {
     /// One that is not known to this version.
     case unknown
 
-    /// Reads one line; fails when it is no event.
-    package init(line: [UInt8]) throws(AccessError) {
+    /// Reads one line, the object without what is to be left out; fails when it is no event.
+    package init(line: [UInt8], omitting omission: Omission = .nothing) throws(AccessError) {
         let value: Value
         do {
-            value = try Value(json: line)
+            value = try Value(json: line, omitting: ["object": omission])
         } catch {
             throw AccessError("an event is no JSON: \(error)")
         }

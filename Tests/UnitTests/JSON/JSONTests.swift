@@ -75,6 +75,42 @@ import Testing
     }
 }
 
+@Suite struct `The JSON scanner` {
+    @Test func `walks a text value by value`() throws {
+        let text = #" { "a" : [ 1 , {} ] , "skipped": {"x": ["}"]}, "b": "c" } "#
+        var scanner = try JSONScanner(Array(text.utf8), depthMax: 3, bytesMax: 100)
+        #expect(try scanner.value() == .map)
+        #expect(try scanner.name() == "a")
+        #expect(try scanner.value() == .list)
+        #expect(try scanner.hasElement())
+        #expect(try scanner.value() == .integer(1))
+        #expect(try scanner.hasElement())
+        #expect(try scanner.value() == .map)
+        #expect(try scanner.name() == nil)
+        #expect(try !scanner.hasElement())
+        #expect(try scanner.name() == "skipped")
+        try scanner.skip()
+        #expect(try scanner.name() == "b")
+        #expect(try scanner.value() == .string("c"))
+        #expect(try scanner.name() == nil)
+        try scanner.end()
+    }
+
+    @Test func `skips without a limit to the depth`() throws {
+        let depth = 100_000
+        let deep = String(repeating: "[", count: depth) + String(repeating: "]", count: depth)
+        var scanner = try JSONScanner(Array(deep.utf8), depthMax: 1, bytesMax: 1 << 20)
+        try scanner.skip()
+        try scanner.end()
+    }
+
+    @Test(arguments: ["", "[", "{\"a\"", "\"", "[\"", "[\"\\", "[{}", "nope"])
+    func `refuses to skip what does not end`(text: String) throws {
+        var scanner = try JSONScanner(Array(text.utf8), depthMax: 8, bytesMax: 100)
+        #expect(throws: JSON.Failure.self) { try scanner.skip() }
+    }
+}
+
 @Suite struct `The JSON writer` {
     @Test func `writes what the parser reads`() throws {
         let value: JSON = [
