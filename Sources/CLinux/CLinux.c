@@ -132,6 +132,23 @@ int64_t ambit_raise_open_files(void) {
     if (setrlimit(RLIMIT_NOFILE, &limit) != 0) return -1;
     return ambit_open_files_limit();
 }
+// glibc has neither the call nor the structure before 2.41, and linux/sched/types.h clashes with it
+// after: this is the first version of the structure, which every kernel takes.
+int ambit_set_schedule(int nice, uint64_t slice_nanoseconds) {
+    struct {
+        uint32_t size, policy;
+        uint64_t flags;
+        int32_t nice;
+        uint32_t priority;
+        uint64_t runtime, deadline, period;
+    } attributes = {
+        .size = sizeof attributes,
+        .policy = SCHED_OTHER,
+        .nice = nice,
+        .runtime = slice_nanoseconds,
+    };
+    return (int)syscall(SYS_sched_setattr, 0, &attributes, 0);
+}
 int ambit_malloc_trim(void) { return malloc_trim(0); }
 
 static int release_segments(struct dl_phdr_info *object, size_t size, void *unused) {

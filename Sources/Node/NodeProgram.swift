@@ -132,6 +132,9 @@ package enum NodeProgram {
         )
         stop.action = { control.drain() }
         try control.start()
+        // However fast the mesh changes, connections go first. The agent's threads start next and
+        // inherit it.
+        Process.yieldToOthers()
         parts.didStart(log, metrics)
         try loop.run()
         log.info(.node, "ambit-node stopped")

@@ -41,7 +41,7 @@ final class LabPair {
         try Data(
             """
             #!/bin/sh
-            exec nice -n 19 \(tools.own) lab-control --pods \(pods) --orders \(orders.path) \
+            exec chrt --idle 0 \(tools.own) lab-control --pods \(pods) --orders \(orders.path) \
             --report \(report.path) "$@"
 
             """.utf8

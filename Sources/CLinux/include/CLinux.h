@@ -64,6 +64,9 @@ int ambit_umount(const char *target, int flags);
 // Raises the soft limit of open files to the hard one; returns what is in force now, or -1.
 int64_t ambit_raise_open_files(void);
 int64_t ambit_open_files_limit(void);
+// sched_setattr(2) of the calling thread, inherited by those it starts: SCHED_OTHER with this nice
+// value and this slice (since Linux 6.12; not looked at before). 0, or -1.
+int ambit_set_schedule(int nice, uint64_t slice_nanoseconds);
 // glibc's malloc_trim(0): gives free heap pages back to the system.
 int ambit_malloc_trim(void);
 // Lets go of the read-only pages of the program and its libraries; what is used again is mapped
