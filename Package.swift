@@ -162,10 +162,13 @@ let package = Package(
             dependencies: grpc,
             exclude: ["Definitions"]
         ),
+        module("Timers", nio),
         module(
             "Discovery",
-            ["AmbientProtocol", "Identity", "Mesh", "Reactor", "TLS", reloading, crypto]
-                + grpc + nio
+            [
+                "AmbientProtocol", "Identity", "Mesh", "Reactor", "TLS", "Timers", reloading,
+                crypto,
+            ] + grpc + nio
         ),
         module("CNI", ["JSON", "Reactor"]),
         program("ambit-cni", ["CNI"], linked: asOneFile),
@@ -180,7 +183,10 @@ let package = Package(
         program("ambit-node", ["Agent"]),
 
         // Kubernetes objects and the mesh on one machine.
-        module("Kubernetes", ["JSON", "Mesh", "Reactor", yams, http, nioHTTP] + nio),
+        module(
+            "Kubernetes",
+            ["JSON", "Mesh", "Reactor", "Timers", yams, http, nioHTTP] + nio
+        ),
         module(
             "Controller",
             [

@@ -29,8 +29,9 @@ enum ModuleTable {
         "Discovery": [
             "AmbientProtocol", "Crypto", "GRPCCore", "GRPCNIOTransportHTTP2Posix", "GRPCProtobuf",
             "Identity", "Mesh", "NIOCertificateReloading", "NIOCore", "NIOPosix", "NIOSSL",
-            "Reactor", "SwiftProtobuf", "TLS",
+            "Reactor", "SwiftProtobuf", "TLS", "Timers",
         ],
+        "Timers": ["NIOCore", "NIOPosix", "NIOSSL"],
         "CNI": ["JSON", "Reactor"],
         "Agent": [
             "AmbientProtocol", "CNI", "Capture", "Discovery", "Identity", "JSON", "Kubernetes",
@@ -38,7 +39,7 @@ enum ModuleTable {
         ],
         "Kubernetes": [
             "AsyncHTTPClient", "JSON", "Mesh", "NIOCore", "NIOHTTP1", "NIOPosix", "NIOSSL",
-            "Reactor", "Yams",
+            "Reactor", "Timers", "Yams",
         ],
         "Controller": [
             "Crypto", "Discovery", "Identity", "JSON", "Kubernetes", "Logging", "Mesh", "NIOCore",

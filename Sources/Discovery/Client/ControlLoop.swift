@@ -1,6 +1,7 @@
 internal import NIOCore
 internal import NIOPosix
 internal import Synchronization
+internal import Timers
 
 /// One event-loop thread for connections of the control plane and their timers.
 ///
@@ -22,17 +23,7 @@ package final class ControlLoop: Sendable {
 
     /// Returns after `duration`; throws when the task is cancelled before that.
     func wait(for duration: Duration) async throws {
-        try Task.checkCancellation()
-        let timer = group.next().scheduleTask(in: TimeAmount(duration)) {}
-        do {
-            try await withTaskCancellationHandler {
-                try await timer.futureResult.get()
-            } onCancel: {
-                timer.cancel()
-            }
-        } catch {
-            throw CancellationError()
-        }
+        try await group.next().pause(for: duration)
     }
 
     /// Ends the thread; its clients must have ended.
