@@ -14,6 +14,9 @@ package struct SystemError: Error, Hashable, CustomStringConvertible {
     /// What the other end says is longer than it may be.
     package static let messageTooLong = SystemError(call: "recv", code: EMSGSIZE)
 
+    /// A file is longer than it may be.
+    package static let fileTooLong = SystemError(call: "read", code: EFBIG)
+
     package init(call: String, code: Int32) {
         self.call = call
         self.code = code

@@ -34,7 +34,7 @@ package final class WatchedFile: ReadinessHandler {
         if hasAny { changed() }
     }
 
-    /// Reads a whole file of at most `bytesMax` bytes.
+    /// Reads a whole file of at most `bytesMax` bytes; fails with `.fileTooLong` when it has more.
     package static func contents(
         _ path: String,
         bytesMax: Int
@@ -49,7 +49,7 @@ package final class WatchedFile: ReadinessHandler {
             let count = try checked("read") { unsafe read(raw, &chunk, chunk.count) }
             if count == 0 { return bytes }
             guard bytes.count + count <= bytesMax else {
-                throw SystemError(call: "read", code: EFBIG)
+                throw .fileTooLong
             }
             bytes.append(contentsOf: chunk[..<count])
         }

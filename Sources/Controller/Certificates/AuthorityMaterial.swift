@@ -1,5 +1,6 @@
 internal import Foundation
 package import Kubernetes
+internal import Reactor
 package import TLS
 
 /// A signing authority as it is kept: PEM texts in a folder or a Secret.
@@ -29,9 +30,15 @@ package struct AuthorityMaterial: Sendable, Equatable {
         try self.init(in: "folder \(folder)") { name throws(AuthorityError) in
             let path = folder + "/" + name
             guard FileManager.default.fileExists(atPath: path) else { return nil }
-            guard let data = FileManager.default.contents(atPath: path), data.count <= 1 << 20
-            else { throw AuthorityError("\(path) cannot be read, or is above 1 MiB") }
-            return String(decoding: data, as: UTF8.self)
+            do throws(SystemError) {
+                let bytes = try WatchedFile.contents(path, bytesMax: 1 << 20)
+                return String(decoding: bytes, as: UTF8.self)
+            } catch {
+                throw AuthorityError(
+                    error == .fileTooLong
+                        ? "\(path) is above 1 MiB" : "\(path) cannot be read: \(error)"
+                )
+            }
         }
     }
 

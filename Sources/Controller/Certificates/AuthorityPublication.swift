@@ -10,8 +10,13 @@ package struct AuthorityPublication: Sendable {
     /// The ConfigMap with the revocation lists, and its key, which is Istio's.
     static let revocations = (name: "ambit-ca-crl", key: AuthoritySecret.listKey)
 
+    /// How long what others delete or change stays so.
+    private static let repair = Duration.seconds(60)
+
     private let cluster: any Cluster
     private let namespace: String
+    // What was written last, and when, by ConfigMap.
+    private var written: [String: (data: Value, at: ContinuousClock.Instant)] = [:]
 
     /// Publishes in a namespace of a cluster.
     package init(cluster: any Cluster, namespace: String) {
@@ -19,13 +24,13 @@ package struct AuthorityPublication: Sendable {
         self.namespace = namespace
     }
 
-    /// Writes the trusted roots.
-    package func publish(roots: [String]) async throws {
+    /// Writes the trusted roots, unless they were a short while ago.
+    package mutating func publish(roots: [String]) async throws {
         try await write(Self.roots.name, [Self.roots.key: .string(roots.joined())])
     }
 
-    /// Writes the revocation lists in force; nil for none.
-    package func publish(revocations: String?) async throws {
+    /// Writes the revocation lists in force, unless they were a short while ago; nil for none.
+    package mutating func publish(revocations: String?) async throws {
         try await write(
             Self.revocations.name,
             [Self.revocations.key: .string(revocations ?? "")]
@@ -43,7 +48,9 @@ package struct AuthorityPublication: Sendable {
         return text.flatMap { $0.isEmpty ? nil : $0 }
     }
 
-    private func write(_ name: String, _ data: Value) async throws {
+    private mutating func write(_ name: String, _ data: Value) async throws {
+        let now = ContinuousClock.now
+        if let last = written[name], last.data == data, now - last.at < Self.repair { return }
         let map: Value = [
             "apiVersion": "v1",
             "kind": "ConfigMap",
@@ -51,5 +58,6 @@ package struct AuthorityPublication: Sendable {
             "data": data,
         ]
         _ = try await cluster.apply(map, subresource: "", fieldManager: "ambit-controller")
+        written[name] = (data, now)
     }
 }

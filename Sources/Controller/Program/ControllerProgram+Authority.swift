@@ -1,5 +1,4 @@
 internal import Discovery
-internal import Foundation
 internal import Kubernetes
 internal import Logging
 internal import Reactor
@@ -13,14 +12,14 @@ extension ControllerProgram {
     /// Keeps both up to date until the task is cancelled.
     func keepAuthority() async {
         let secret = authoritySecret
-        let publication = AuthorityPublication(
+        var publication = AuthorityPublication(
             cluster: cluster,
             namespace: settings.mesh.rootNamespace
         )
         var pause = Self.shortPause
         while !Task.isCancelled {
             do {
-                try await readAuthority(secret, publication)
+                try await readAuthority(secret, &publication)
                 pause = .seconds(settings.authorityPollSeconds)
             } catch {
                 // With one loaded before, it goes on with that.
@@ -33,7 +32,7 @@ extension ControllerProgram {
 
     private func readAuthority(
         _ secret: AuthoritySecret?,
-        _ publication: AuthorityPublication
+        _ publication: inout AuthorityPublication
     ) async throws {
         let isLeading = isLeader.withLock { $0 }
         if isLeading, let secret, try await secret.advance(nowSeconds: WallClock.seconds) {
@@ -122,18 +121,18 @@ extension ControllerProgram {
     private func revocationText(_ beside: String) throws(RevocationError) -> String {
         let path = settings.revocationsPath
         guard !path.isEmpty else { return beside }
-        guard let data = FileManager.default.contents(atPath: path) else {
-            let error = RevocationError(.malformed, "\(path) cannot be read")
-            revocations.missed(error)
-            throw error
+        let limit = RevocationList.textBytesMax
+        do throws(SystemError) {
+            let bytes = try WatchedFile.contents(path, bytesMax: limit)
+            return String(decoding: bytes, as: UTF8.self)
+        } catch {
+            let refusal =
+                error == .fileTooLong
+                ? RevocationError(.tooLarge, "\(path) is longer than \(limit) bytes")
+                : RevocationError(.malformed, "\(path) cannot be read: \(error)")
+            revocations.missed(refusal)
+            throw refusal
         }
-        guard data.count <= RevocationList.textBytesMax else {
-            let limit = RevocationList.textBytesMax
-            let error = RevocationError(.tooLarge, "\(path) is longer than \(limit) bytes")
-            revocations.missed(error)
-            throw error
-        }
-        return String(decoding: data, as: UTF8.self)
     }
 
     private func tell(_ error: RevocationError) async {
