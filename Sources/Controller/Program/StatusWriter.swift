@@ -156,7 +156,7 @@ actor StatusWriter {
             if told.count >= Limit.eventsMax { told.removeAll() }
             told.insert(finding)
             let isWaypoint = finding.field.hasSuffix("use-waypoint")
-            let event = ClusterEvent(
+            var event = ClusterEvent(
                 regarding: ObjectReference(resource, namespace: key.namespace, name: key.name),
                 isWarning: true,
                 reason: isWaypoint ? "WaypointNotUsable" : "NotEnrolled",
@@ -165,6 +165,9 @@ actor StatusWriter {
                 controller: Self.controller,
                 instance: instance
             )
+            // `kubectl describe` shows the events of this UID and no others.
+            guard let object = try await cluster.get(event.regarding) else { continue }
+            event.regardingUID = object["metadata"]["uid"].stringValue ?? ""
             try await cluster.record(event)
         }
     }

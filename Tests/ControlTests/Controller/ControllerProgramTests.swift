@@ -68,7 +68,11 @@ import Testing
         let roots = ObjectReference(.configMaps, namespace: "ambit-system", name: "ambit-ca-root")
         #expect(await soon { pair.double.get(roots) != nil && pair.double.get(secret) != nil })
         let events = try await pair.server.list(.events, in: ObjectSelection())
-        #expect(events.contains { $0["regarding"]["name"] == "shop" })
+        #expect(
+            events.contains {
+                $0["regarding"]["name"] == "shop" && $0["regarding"]["uid"].stringValue != nil
+            }
+        )
         // What is as it should be is not written again.
         let writes = pair.double.requests.filter { $0.contains("/status") }.count
         try Self.put(Manifest.namespace("other"), into: pair.double)
