@@ -118,6 +118,11 @@ actor StatusWriter {
         }
         guard let object, let found else { return }
         let old = object["status"]["conditions"].listValue ?? []
+        // Istio's lists of conditions say no key: one writer's replace another's. Where istiod
+        // writes any, they stay.
+        let types = Set(report.conditions.map(\.type))
+        guard key.group.isEmpty || old.allSatisfy({ types.contains($0["type"].stringValue ?? "") })
+        else { return }
         let generation = object["metadata"]["generation"].integerValue ?? 0
         let conditions = report.conditions.map { condition in
             condition.value(
