@@ -11,14 +11,14 @@ enum PodMark {
     /// Sets or takes away both, and leaves the rest of the pod alone.
     ///
     /// Goes by the status subresource, which may not touch the spec: the right to do it is all the
-    /// node has. A pod that is gone is no failure.
+    /// node has. A pod that is gone is no failure; a conflict is one, of many writers at once.
     static func write(
         _ isCaptured: Bool,
         on name: PodName,
         uid: String,
         in cluster: any Cluster
     ) async throws(ClusterError) {
-        // The UID makes the server refuse when another pod has the name by now.
+        // The UID makes the server refuse, as invalid, when another pod has the name by now.
         let patch = Value.map([
             "metadata": .map([
                 "uid": .string(uid),
@@ -32,7 +32,7 @@ enum PodMark {
         do throws(ClusterError) {
             _ = try await cluster.patch(pod, subresource: "status", with: patch)
         } catch {
-            guard error.code == .notFound || error.code == .conflict else { throw error }
+            guard error.code == .notFound else { throw error }
         }
     }
 }
