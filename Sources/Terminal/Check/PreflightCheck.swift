@@ -75,6 +75,7 @@ package struct PreflightCheck: Sendable {
         ("apiextensions.k8s.io", "customresourcedefinitions", ""),
         ("rbac.authorization.k8s.io", "clusterroles", ""),
         ("rbac.authorization.k8s.io", "clusterrolebindings", ""),
+        ("admissionregistration.k8s.io", "validatingadmissionpolicies", ""),
         ("apps", "daemonsets", Installation.namespace),
         ("apps", "deployments", Installation.namespace),
     ]
@@ -130,7 +131,14 @@ package struct PreflightCheck: Sendable {
         guard let found = try? await cluster.get(namespace) else {
             return report.pass("Ambit is new here")
         }
-        if found["metadata"]["labels"]["app.kubernetes.io/name"] == "ambit" {
+        if found["metadata"]["deletionTimestamp"] != .null {
+            report.fail(
+                "the namespace \(Installation.namespace) is free",
+                cause: "it is being deleted, and takes nothing new until its last pod has ended,"
+                    + " an hour at most",
+                remedy: "kubectl -n \(Installation.namespace) get pods"
+            )
+        } else if found["metadata"]["labels"]["app.kubernetes.io/name"] == "ambit" {
             report.pass("Ambit is there already: install upgrades it")
         } else {
             report.fail(
