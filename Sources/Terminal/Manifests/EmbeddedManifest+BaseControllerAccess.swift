@@ -36,7 +36,7 @@ private let contents = #"""
         resources: [endpointslices]
         verbs: [get, list, watch]
       - apiGroups: [security.ambit.dev]
-        resources: [authorizationpolicies, peerauthentications, requestauthentications]
+        resources: [authorizationpolicies, peerauthentications]
         verbs: [get, list, watch]
       - apiGroups: [security.istio.io]
         resources: [authorizationpolicies, peerauthentications]
@@ -46,17 +46,14 @@ private let contents = #"""
         verbs: [get, list, watch]
       # Conditions, by the leader alone.
       - apiGroups: [security.ambit.dev]
-        resources:
-          - authorizationpolicies/status
-          - peerauthentications/status
-          - requestauthentications/status
+        resources: [authorizationpolicies/status, peerauthentications/status]
         verbs: [patch]
       - apiGroups: [security.istio.io]
         resources: [authorizationpolicies/status, peerauthentications/status]
         verbs: [patch]
-      - apiGroups: ["", events.k8s.io]
+      - apiGroups: [events.k8s.io]
         resources: [events]
-        verbs: [create, patch]
+        verbs: [create]
       # Whose the token is that a node shows.
       - apiGroups: [authentication.k8s.io]
         resources: [tokenreviews]
@@ -91,17 +88,17 @@ private let contents = #"""
       - apiGroups: [""]
         resources: [secrets]
         resourceNames: [ambit-ca]
-        verbs: [get, list, watch, update, patch]
-      # The roots that nodes trust, without keys, and the revocation lists in force.
+        verbs: [get, update]
+      # The roots that nodes trust, without keys, and the revocation lists in force; applied.
       - apiGroups: [""]
         resources: [configmaps]
         resourceNames: [ambit-ca-root, ambit-ca-crl]
-        verbs: [get, list, watch, update, patch]
+        verbs: [get, patch]
       # Who leads.
       - apiGroups: [coordination.k8s.io]
         resources: [leases]
         resourceNames: [ambit-controller]
-        verbs: [get, list, watch, update, patch]
+        verbs: [get, update]
       # RBAC cannot limit a create to a name.
       - apiGroups: [""]
         resources: [secrets, configmaps]
