@@ -74,12 +74,14 @@ extension ControllerProgram {
         _ publication: AuthorityPublication
     ) async {
         guard let held = authority.current else { return }
+        let before = revocations.problem
         if revocations.current == nil { await restore(publication, held) }
         do throws(RevocationError) {
             guard try revocations.take(try revocationText(beside), signedFor: held) else { return }
             serveRevocations("revocation lists in force")
         } catch {
-            await tell(error)
+            // A file that cannot be read is found so every few seconds.
+            if revocations.problem != before { await tell(error) }
         }
     }
 
