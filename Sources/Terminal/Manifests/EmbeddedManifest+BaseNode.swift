@@ -63,6 +63,11 @@ private let contents = #"""
             # The runtime's profile forbids to look into the namespaces of other processes.
             appArmorProfile:
               type: Unconfined
+            # Where SELinux is enforced, a container's own type may reach neither the host's CNI folders
+            # nor other pods; elsewhere this is without effect.
+            seLinuxOptions:
+              type: spc_t
+              level: s0
           containers:
             - name: ambit-node
               image: ambit.dev/ambit:0.1.0
