@@ -26,6 +26,9 @@ package struct Installation: Sendable {
             }
         }
 
+        /// Whether an upgrade leaves it as it was; another version has another image.
+        fileprivate var isKept: Bool { self != .image }
+
         /// The environment variable it becomes; nil for what is no variable.
         fileprivate var variable: String? {
             switch self {
@@ -40,13 +43,31 @@ package struct Installation: Sendable {
 
     /// The objects in the order they are applied.
     package private(set) var objects: [Value]
+    /// The settings that were taken from what is installed, of the form `NAME=VALUE`.
+    package private(set) var kept: [String] = []
 
     /// The objects as deploy/overlays/default has them, with `settings` of the form `NAME=VALUE`.
-    package init(_ settings: [String] = []) throws(ReachError) {
+    ///
+    /// What is set in the Deployment and the DaemonSet of `installed`, and not in `settings`, stays
+    /// as it is there.
+    package init(
+        _ settings: [String] = [],
+        keeping installed: [Value] = []
+    ) throws(ReachError) {
         var objects: [Value] = []
         for manifest in EmbeddedManifest.all { objects += try Self.read(manifest) }
         self.objects = objects
         for setting in settings { try apply(setting) }
+        let given = settings.map { $0.prefix { $0 != "=" } }
+        for parameter in Parameter.allCases
+        where parameter.isKept && !given.contains(parameter.rawValue[...]) {
+            guard let old = Self.value(of: parameter, in: installed),
+                old != Self.value(of: parameter, in: self.objects)
+            else { continue }
+            let setting = "\(parameter.rawValue)=\(old)"
+            try apply(setting)
+            kept.append(setting)
+        }
     }
 
     private static func read(_ manifest: EmbeddedManifest) throws(ReachError) -> [Value] {
@@ -97,6 +118,30 @@ package struct Installation: Sendable {
             }
         case .trustDomain, .clusterID, .clusterDomain, .logLevel: break
         }
+    }
+
+    /// What a parameter is among the objects; nil where none says.
+    private static func value(of parameter: Parameter, in objects: [Value]) -> String? {
+        let values = objects.lazy.compactMap { object -> String? in
+            let kind = object["kind"].stringValue ?? ""
+            guard ["Deployment", "DaemonSet"].contains(kind) else { return nil }
+            let pod = object["spec"]["template"]["spec"]
+            let containers = pod["containers"].listValue ?? []
+            switch parameter {
+            case .image: return containers.first?["image"].stringValue
+            case .imagePullPolicy: return containers.first?["imagePullPolicy"].stringValue
+            case .imagePullSecret:
+                return pod["imagePullSecrets"].listValue?.first?["name"].stringValue
+            case .controllerReplicas:
+                let count = object["spec"]["replicas"].integerValue
+                return kind == "Deployment" ? count.map { "\($0)" } : nil
+            case .trustDomain, .clusterID, .clusterDomain, .logLevel:
+                let variables = containers.first?["env"].listValue ?? []
+                let variable = variables.first { $0["name"].stringValue == parameter.variable }
+                return variable?["value"].stringValue
+            }
+        }
+        return values.first
     }
 
     private mutating func eachPod(_ change: (inout Value) -> Void) {

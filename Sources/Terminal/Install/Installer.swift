@@ -18,6 +18,17 @@ package struct Installer: Sendable {
 
     // MARK: Install
 
+    /// The installed programs; none before the first install.
+    package func installed() async throws(ClusterError) -> [Value] {
+        var found: [Value] = []
+        for program in [Rollout.controller, Rollout.node] {
+            guard var object = try await cluster.get(program.reference) else { continue }
+            object["kind"] = .string(program.kind)
+            found.append(object)
+        }
+        return found
+    }
+
     /// Applies every object, the kinds before what may need them.
     package func apply(_ installation: Installation) async throws(ClusterError) {
         for object in installation.objects {

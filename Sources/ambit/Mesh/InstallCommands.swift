@@ -9,8 +9,8 @@ struct InstallCommand: MeshCommand {
         abstract: "Install Ambit in the cluster, or upgrade it.",
         discussion: """
             Applies the objects of deploy/overlays/default by server-side apply and waits until \
-            they run. Running connections go on while it upgrades. --dry-run prints the objects \
-            and asks no cluster. Values for --set: \
+            they run. Running connections go on while it upgrades, and what was set before \
+            stays, but for the image. --dry-run prints the objects and asks no cluster. Values for --set: \
             \(Installation.Parameter.allCases.map { "\($0.rawValue) (\($0.help))" }
                 .joined(separator: ", ")).
             """
@@ -28,9 +28,13 @@ struct InstallCommand: MeshCommand {
     @OptionGroup var cluster: ClusterChoice
 
     func run() async throws {
-        let installation = try Installation(settings)
-        guard !dryRun else { return write(installation.yaml, to: STDOUT_FILENO) }
+        // Wrong settings are told before a cluster is asked.
+        let plain = try Installation(settings)
+        guard !dryRun else { return write(plain.yaml, to: STDOUT_FILENO) }
         let installer = Installer(try cluster.connect()) { tell($0) }
+        let installed = try await installer.installed()
+        let installation = try Installation(settings, keeping: installed)
+        for setting in installation.kept { tell("kept \(setting), as it was set before") }
         try await installer.apply(installation)
         guard timeout > 0 else { return }
         try await installer.waitForRollout(seconds: timeout)

@@ -73,6 +73,37 @@ private final class Bench: Sendable {
         await bench.double.stop()
     }
 
+    @Test func `keeps on an upgrade what was set before, but for the image`() async throws {
+        let bench = try await Bench()
+        let installer = Installer(bench.cluster, tell: bench.tell)
+        #expect(try await installer.installed() == [])
+        let first = [
+            "trustDomain=corp.example", "clusterID=east", "controllerReplicas=3",
+            "logLevel=info,dns=debug", "image=registry.example/ambit:0", "imagePullSecret=pull",
+        ]
+        try await installer.apply(try Installation(first))
+        let upgrade = try Installation(
+            ["clusterID=west", "imagePullPolicy=Always"],
+            keeping: try await installer.installed()
+        )
+        #expect(
+            upgrade.kept.sorted() == [
+                "controllerReplicas=3", "imagePullSecret=pull", "logLevel=info,dns=debug",
+                "trustDomain=corp.example",
+            ]
+        )
+        let same = [
+            "trustDomain=corp.example", "clusterID=west", "controllerReplicas=3",
+            "logLevel=info,dns=debug", "imagePullSecret=pull", "imagePullPolicy=Always",
+        ]
+        #expect(upgrade.objects == (try Installation(same)).objects)
+        // What is as it comes is not called a setting.
+        try await installer.apply(upgrade)
+        let again = try Installation(same, keeping: try await installer.installed())
+        #expect(again.kept == [])
+        await bench.double.stop()
+    }
+
     @Test func `waits until the newest programs run, showing how far they are`() async throws {
         let bench = try await Bench()
         let installer = Installer(bench.cluster, tell: bench.tell)
