@@ -90,11 +90,11 @@ struct ControllerCommand: AsyncParsableCommand {
     mutating func run() async throws {
         let environment = ProcessInfo.processInfo.environment
         let settings = try settings(environment)
-        let (cluster, leadership) = try Self.cluster(settings, environment)
+        let (cluster, election) = try Self.cluster(settings, environment)
         let program = ControllerProgram(
             settings: settings,
             cluster: cluster,
-            leadership: leadership
+            election: election
         )
         let signals = EndingSignals()
         try await withThrowingTaskGroup { group in
@@ -110,7 +110,7 @@ struct ControllerCommand: AsyncParsableCommand {
     private static func cluster(
         _ settings: ControllerSettings,
         _ environment: [String: String]
-    ) throws -> (any Cluster, AsyncStream<Bool>?) {
+    ) throws -> (any Cluster, ControllerProgram.Election?) {
         guard settings.manifests.isEmpty else {
             var paths = ManifestFolder.Paths(folder: settings.manifests)
             paths.tokens = settings.tokens
@@ -138,6 +138,6 @@ struct ControllerCommand: AsyncParsableCommand {
                 identity: settings.instance
             )
         )
-        return (server, election.leadership())
+        return (server, { await election.run($0) })
     }
 }

@@ -208,6 +208,10 @@ extension ObjectRequests {
             new["metadata"]["name"] = .string(place.name)
             if kind.isNamespaced { new["metadata"]["namespace"] = .string(place.namespace) }
             let kept = old?["metadata"] ?? .null
+            let uid = new["metadata"]["uid"]
+            guard old == nil || uid == .null || uid == kept["uid"] else {
+                throw Refusal(422, "Invalid", "metadata.uid: Invalid value: field is immutable")
+            }
             new["metadata"]["uid"] =
                 old == nil ? .string(UUID().uuidString.lowercased()) : kept["uid"]
             new["metadata"]["creationTimestamp"] =

@@ -25,7 +25,7 @@ struct ControlCommand: AsyncParsableCommand {
         settings.address = try Self.loopback
         settings.metricsAddress = try Self.loopback
         settings.debugPort = 0
-        let program = ControllerProgram(settings: settings, cluster: crowd, leadership: nil)
+        let program = ControllerProgram(settings: settings, cluster: crowd, election: nil)
         let changes = CrowdChanges(crowd, program)
         try await withThrowingTaskGroup { group in
             group.addTask { try await program.run() }

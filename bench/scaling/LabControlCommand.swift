@@ -44,7 +44,7 @@ struct LabControlCommand: AsyncParsableCommand {
         paths.tokens = tokens
         let folder = try ManifestFolder(paths)
         let crowd = CrowdCluster(SimulatedCluster(pods: pods), beside: folder)
-        let program = ControllerProgram(settings: settings, cluster: crowd, leadership: nil)
+        let program = ControllerProgram(settings: settings, cluster: crowd, election: nil)
         try await withThrowingTaskGroup { group in
             group.addTask { try await program.run() }
             group.addTask { try await self.follow(crowd, program) }

@@ -10,9 +10,13 @@ internal import Synchronization
 /// The controller: follows a cluster, serves discovery and certificates, and, while it leads,
 /// writes status.
 package final class ControllerProgram: Sendable {
+    /// Takes part in an election until its task is cancelled, and then gives back what it holds
+    /// before it returns; says true when leadership begins, false when it ends.
+    package typealias Election = @Sendable (_ changed: @Sendable (Bool) -> Void) async -> Void
+
     let settings: ControllerSettings
     let cluster: any Cluster
-    private let leadership: AsyncStream<Bool>?
+    private let election: Election?
     let log = Logger(label: "ambit-controller")
 
     let store: ResourceStore
@@ -26,16 +30,16 @@ package final class ControllerProgram: Sendable {
 
     /// Makes a controller of a cluster.
     ///
-    /// `leadership` says when this replica begins and ceases to be the one that writes; nil where
-    /// there is nothing to write to.
+    /// `election` says whether this replica is the one that writes; nil where there is nothing to
+    /// write to.
     package init(
         settings: ControllerSettings,
         cluster: any Cluster,
-        leadership: AsyncStream<Bool>?
+        election: Election?
     ) {
         self.settings = settings
         self.cluster = cluster
-        self.leadership = leadership
+        self.election = election
         var storeSettings = ResourceStore.Settings()
         storeSettings.rootNamespace = settings.mesh.rootNamespace
         let store = ResourceStore(settings: storeSettings)
@@ -198,7 +202,7 @@ package final class ControllerProgram: Sendable {
     // MARK: Leading
 
     private func followLeadership() async {
-        guard let leadership else {
+        guard let election else {
             // There is no status to write: the log is all that authors have.
             for await keys in keeper.changedFindings { await tellFindings(keys) }
             return
@@ -209,8 +213,12 @@ package final class ControllerProgram: Sendable {
             instance: settings.instance,
             log: log
         )
+        let (leadership, changes) = AsyncStream<Bool>.makeStream(
+            bufferingPolicy: .bufferingNewest(2)
+        )
         await withTaskGroup { group in
             group.addTask { await writer.run() }
+            group.addTask { await election { changes.yield($0) } }
             for await leads in leadership {
                 isLeader.withLock { $0 = leads }
                 log.notice(leads ? "leading" : "no longer leading")

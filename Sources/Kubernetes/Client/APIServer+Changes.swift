@@ -176,6 +176,7 @@ private struct Follower<Element: Object> {
     }
 
     private mutating func watch(_ resource: Resource) async -> WatchEnd {
+        var hasBegun = false
         do {
             var request = try APIRequest(.get, resource, namespace: selection.namespace)
             let duration = server.timing.watchDuration
@@ -189,6 +190,7 @@ private struct Follower<Element: Object> {
                     ("timeoutSeconds", "\(max(1, Int(seconds)))"),
                 ]
             let response = try await server.watch(request)
+            hasBegun = true
             var lines = WatchLines(bytesMax: APIServer.Limit.watchLineBytesMax)
             let unread = Element.unread
             for try await chunk in response.body {
@@ -200,6 +202,9 @@ private struct Follower<Element: Object> {
             return .closed
         } catch let error as ClusterError {
             return error.code == .gone ? .gone : .failed
+        } catch let error as HTTPClientError where error == .readTimeout && hasBegun {
+            // A kind of which nothing was ever written may have no bookmark either.
+            return .closed
         } catch {
             return .failed
         }
@@ -217,6 +222,7 @@ private struct Follower<Element: Object> {
             backoff.reset()
             if known.remove(key, version: version) { await tell(.removed(key)) }
         case .bookmark(let version):
+            backoff.reset()
             known.advance(to: version)
         case .failed(let code, let reason, _):
             return code == 410 || reason == "Expired" || reason == "Gone" ? .gone : .failed

@@ -3,8 +3,10 @@ package struct APITiming: Sendable {
     /// From a request to its answer's last byte.
     package var requestTimeout: Duration = .seconds(60)
     package var connectTimeout: Duration = .seconds(10)
-    /// Silence on a watch after which its connection counts as lost; an API server sends a
-    /// bookmark every minute.
+    /// Silence on a watch after which it is opened anew, as its connection may be lost.
+    ///
+    /// An API server sends a bookmark every minute where something happens, and promises none
+    /// elsewhere.
     package var watchSilence: Duration = .seconds(150)
     /// How long a watch is asked for; the server ends it then, and it is asked for anew.
     package var watchDuration: ClosedRange<Duration> = .seconds(300) ... .seconds(600)

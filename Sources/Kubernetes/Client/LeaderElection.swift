@@ -31,23 +31,10 @@ package struct LeaderElection: Sendable {
         self.settings = settings
     }
 
-    /// True when leadership begins, false when it ends; runs until the stream is dropped, and
-    /// then releases the lease.
-    package func leadership() -> AsyncStream<Bool> {
-        let (stream, continuation) = AsyncStream<Bool>.makeStream(
-            bufferingPolicy: .bufferingNewest(2)
-        )
-        let task = Task {
-            await run { continuation.yield($0) }
-            continuation.finish()
-        }
-        continuation.onTermination = { _ in task.cancel() }
-        return stream
-    }
-
     /// Takes part until the task is cancelled, and then releases the lease, which takes at most
     /// `retryPeriod`.
     ///
+    /// `changed` is told true when leadership begins, false when it ends.
     /// `changed` must return at once: while it runs, nothing is renewed.
     package func run(_ changed: @Sendable (Bool) -> Void) async {
         var holding = Holding()

@@ -46,14 +46,20 @@ import Testing
     {
         let pair = try await Pair()
         try Self.put(Self.objects, into: pair.double)
-        let (leadership, lead) = AsyncStream<Bool>.makeStream()
+        let election = LeaderElection(
+            cluster: pair.server,
+            settings: LeaderElection.Settings(
+                namespace: "ambit-system",
+                name: "ambit-controller",
+                identity: "one"
+            )
+        )
         let program = ControllerProgram(
             settings: Self.settings(),
             cluster: pair.server,
-            leadership: leadership
+            election: { await election.run($0) }
         )
         let task = Task { try await program.run() }
-        lead.yield(true)
         #expect(
             await soon {
                 Self.condition("Accepted", of: "good", in: pair.double)["status"] == "True"
@@ -78,8 +84,16 @@ import Testing
         try Self.put(Manifest.namespace("other"), into: pair.double)
         try await Pause.wait(for: .milliseconds(200))
         #expect(pair.double.requests.filter { $0.contains("/status") }.count == writes)
+        let lease = ObjectReference(
+            .leases,
+            namespace: "ambit-system",
+            name: "ambit-controller"
+        )
+        #expect(pair.double.get(lease)?["spec"]["holderIdentity"] == "one")
         task.cancel()
         _ = try? await task.value
+        // Who comes next need not wait until the lease has run out.
+        #expect(pair.double.get(lease)?["spec"]["holderIdentity"] == "")
         await pair.double.stop()
     }
 
@@ -90,7 +104,7 @@ import Testing
         let program = ControllerProgram(
             settings: Self.settings(),
             cluster: pair.server,
-            leadership: AsyncStream { _ in }
+            election: { _ in try? await Pause.wait(for: .seconds(600)) }
         )
         let task = Task { try await program.run() }
         let secret = ObjectReference(.secrets, namespace: "ambit-system", name: "ambit-ca")

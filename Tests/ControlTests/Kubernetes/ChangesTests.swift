@@ -76,6 +76,25 @@ import Testing
         await pair.double.stop()
     }
 
+    @Test func `of a kind that nobody writes to are watched on without a new list`() async throws {
+        let double = APIServerDouble(bookmarkMilliseconds: 60_000)
+        let address = try #require(ServerAddress(try await double.start()))
+        var timing = APITiming.short
+        timing.watchSilence = .milliseconds(50)
+        let server = APIServer(ClusterAccess(server: address), timing: timing)
+        let watcher = await Watcher(server, of: Pod.self)
+        func asked(_ text: String) -> Int {
+            double.requests.filter { $0.hasPrefix("GET /api/v1/pods") && $0.contains(text) }.count
+        }
+        // After four failures in a row it would list.
+        #expect(await soon { asked("watch=true") >= 8 })
+        #expect(asked("limit=") == 1)
+        try double.put(podObject("late"))
+        #expect(await soon { await watcher.names == ["shop/late"] })
+        await watcher.stop()
+        await double.stop()
+    }
+
     @Test func `wait for a kind that is not installed`() async throws {
         let double = APIServerDouble(kinds: [], bookmarkMilliseconds: 50)
         let pair = try await Pair(double)

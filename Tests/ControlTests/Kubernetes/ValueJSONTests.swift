@@ -38,7 +38,7 @@ import Testing
 
     @Test func `leaves out what is told, and nothing of that name elsewhere`() throws {
         let text = #"""
-            {"items":[{"a":{"b":[{"c":1,"d":""}]"}],"e":{"f":[[{}]]}},"b":2,"c":{"c":3}},{"a":4}],
+            {"items":[{"a":{"b":[{"c":1,"d":"\"}]"}],"e":{"f":[[{}]]}},"b":2,"c":{"c":3}},{"a":4}],
              "a":{"e":5}}
             """#
         let omission: Omission = ["items": ["a": ["b": ["d": .whole], "e": .whole], "c": .whole]]
