@@ -10,7 +10,8 @@ struct InstallCommand: MeshCommand {
         discussion: """
             Applies the objects of deploy/overlays/default by server-side apply and waits until \
             they run. Running connections go on while it upgrades, and what was set before \
-            stays, but for the image. --dry-run prints the objects and asks no cluster. Values for --set: \
+            stays, but for the image. --dry-run prints the objects and asks no cluster. Values for \
+            --set: \
             \(Installation.Parameter.allCases.map { "\($0.rawValue) (\($0.help))" }
                 .joined(separator: ", ")).
             """
