@@ -237,13 +237,11 @@ private struct Follower<Element: Object> {
         guard let name = metadata["name"].stringValue, !name.isEmpty else { return nil }
         let type = Element.objectType
         let namespace = metadata["namespace"].stringValue ?? (type.isNamespaced ? "default" : "")
-        // The kind's first group is its own; objects of another one are other objects.
-        let group = versions.first?.group ?? ""
         let key = ObjectKey(
             kind: type.kind,
             namespace: type.isNamespaced ? namespace : "",
             name: name,
-            group: group == type.resources.first?.group ? "" : group
+            group: type.keyGroup(versions.first?.group ?? "")
         )
         return (key, metadata["resourceVersion"].stringValue ?? "")
     }

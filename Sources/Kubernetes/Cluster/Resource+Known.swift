@@ -85,6 +85,9 @@ extension ObjectType {
         return resources.map(\.group).filter { seen.insert($0).inserted }
     }
 
+    /// The group of one of its objects as its key has it: empty for the first, which is its own.
+    func keyGroup(_ group: String) -> String { group == groups.first ? "" : group }
+
     /// The kind at each of its APIs.
     package var resources: [Resource] {
         apiVersions.map { Resource(self, version: $0) }

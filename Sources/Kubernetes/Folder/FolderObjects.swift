@@ -46,7 +46,7 @@ struct FolderObjects: Sendable {
             problems.append(
                 ManifestProblem(
                     place: entry.place,
-                    object: "\(entry.key.kind) \(entry.key.namespace)/\(entry.key.name)",
+                    object: entry.key.text,
                     reason: "the object is already defined in \(first)"
                 )
             )

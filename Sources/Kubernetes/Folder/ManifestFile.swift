@@ -86,6 +86,9 @@ struct FolderKey: Sendable, Hashable, Comparable {
         self.name = name
     }
 
+    /// Such as `Pod shop/web` or `Namespace shop`.
+    var text: String { "\(kind) " + (namespace.isEmpty ? "" : namespace + "/") + name }
+
     static func group(of apiVersion: String) -> String {
         apiVersion.contains("/") ? String(apiVersion.prefix { $0 != "/" }) : ""
     }

@@ -187,7 +187,8 @@ extension ManifestFolder {
         let key = ObjectKey(
             kind: step.key.kind,
             namespace: step.key.namespace,
-            name: step.key.name
+            name: step.key.name,
+            group: Element.objectType.keyGroup(step.key.group)
         )
         guard let new = step.new, selection.selects(new) else {
             return step.old.map(selection.selects) == true ? .removed(key) : nil
@@ -295,7 +296,7 @@ extension ManifestFolder {
             return state.objects.objects[key]
         }
         guard let now else {
-            throw ClusterError(.notFound, "\(key.kind) \(key.namespace)/\(key.name) not found")
+            throw ClusterError(.notFound, "\(key.text) not found")
         }
         writes.add(operation, key, written)
         return now

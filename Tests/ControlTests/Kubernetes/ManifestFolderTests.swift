@@ -76,6 +76,22 @@ import Testing
         #expect(folder.problems.isEmpty)
     }
 
+    @Test(arguments: ["security.ambit.dev/v1alpha1", "security.istio.io/v1"])
+    func `tells which group's policy is gone`(version: String) async throws {
+        let scratch = try Scratch()
+        func policy(_ kind: String, _ version: String) -> String {
+            "---\n{apiVersion: \(version), kind: \(kind), metadata: {name: p, namespace: shop}}\n"
+        }
+        let kinds = ["AuthorizationPolicy", "PeerAuthentication"]
+        try scratch.write("a.yaml", kinds.map { policy($0, version) }.joined())
+        let folder = try scratch.open()
+        let rules = await Watcher(folder, of: AuthorizationPolicy.self)
+        let modes = await Watcher(folder, of: PeerAuthentication.self)
+        #expect(await soon { await (rules.names, modes.names) == (["shop/p"], ["shop/p"]) })
+        try scratch.remove("a.yaml")
+        #expect(await soon { await (rules.names, modes.names) == ([], []) })
+    }
+
     @Test func `keeps the objects of a file that has a mistake, and says which`() async throws {
         let scratch = try Scratch()
         try scratch.write("a.yaml", pod("web") + pod("api"))
