@@ -171,10 +171,11 @@ extension MeshIndex {
             let named = endpoint.pod.map { NamespacedName($0.namespace, $0.name) }
             if let named { parts.podReferences.insert(named) }
             parts.addresses.formUnion(endpoint.addresses)
+            let isServing = endpoint.isReady || service.publishesNotReadyAddresses
             if let named, pods[named].map({ !$0.hasEnded }) == true {
-                parts.pods[named] = share
+                if isServing { parts.pods[named] = share }
             } else if let pod = pod(at: endpoint.addresses) {
-                parts.pods[pod] = share
+                if isServing { parts.pods[pod] = share }
             } else if named == nil,
                 let workload = workloadTranslation.workload(
                     endpoint,

@@ -164,6 +164,34 @@ import Testing
         #expect(outside.map(\.workloadName) == ["web", "web"])
     }
 
+    @Test(arguments: [false, true])
+    func `gives no pod that it calls not ready, unless the service publishes those`(
+        publishes: Bool
+    ) throws {
+        let spec = "ports: [{port: 80}]\npublishNotReadyAddresses: \(publishes)"
+        let mesh = try MeshFixture(
+            Manifest.joined([
+                Manifest.pod("one"), Manifest.pod("two"), Manifest.service("web", spec),
+                Manifest.slice(
+                    "web-1",
+                    of: "web",
+                    """
+                    endpoints:
+                    - addresses: [10.1.0.1]
+                      conditions: {ready: false, serving: true, terminating: true}
+                    - addresses: [10.1.0.2]
+                      targetRef: {kind: Pod, name: two}
+                      conditions: {ready: false}
+                    ports: [{port: 9080}]
+                    """
+                ),
+            ])
+        )
+        let services = [Self.webKey: Self.mapped]
+        #expect(try mesh.workload("one").services == (publishes ? services : [:]))
+        #expect(try mesh.workload("two").services == (publishes ? services : [:]))
+    }
+
     @Test func `that Kubernetes made of a selector adds nothing, one made by hand does`() throws {
         func mesh(labels: String) throws -> MeshFixture {
             try MeshFixture(
