@@ -34,7 +34,7 @@ package struct AuthorizationPolicyConversion: Sendable, Equatable {
         var policy = Policy(
             name: source.key.policyName,
             namespace: source.metadata.namespace,
-            scope: scope,
+            scope: Self.scope(of: source, settings),
             action: try action()
         )
         policy.dryRun = try DryRun.isRequested(by: source.metadata)
@@ -53,7 +53,31 @@ package struct AuthorizationPolicyConversion: Sendable, Equatable {
         self.policy = policy
     }
 
-    private var scope: Policy.Scope {
+    /// What stands in for a policy that was in force and cannot be understood: it denies everything
+    /// or, if it is one that allows, allows nothing.
+    ///
+    /// Nil for a policy that restricts nothing or is not for L4 to enforce.
+    package static func closed(
+        _ source: AuthorizationPolicy,
+        settings: MeshSettings
+    ) -> Policy? {
+        guard !source.hasTargetReferences, source.action != "AUDIT" else { return nil }
+        let denies = source.action == "DENY"
+        var policy = Policy(
+            name: source.key.policyName,
+            namespace: source.metadata.namespace,
+            scope: scope(of: source, settings),
+            action: denies ? .deny : .allow
+        )
+        // A rule without clauses matches all.
+        if denies { policy.rules = [Policy.Rule(clauses: [])] }
+        return policy
+    }
+
+    private static func scope(
+        of source: AuthorizationPolicy,
+        _ settings: MeshSettings
+    ) -> Policy.Scope {
         // An empty selector selects all, as none does.
         if let selector = source.selector, !selector.matchLabels.isEmpty {
             return .workloadSelector

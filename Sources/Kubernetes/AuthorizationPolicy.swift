@@ -50,6 +50,8 @@ package struct AuthorizationPolicy: Object {
     package var metadata: ObjectMeta
     /// Empty for our own API, `security.istio.io` for the one it is compatible with.
     package var group: String = ""
+    /// Whether its status says that a version of it was in force.
+    package var wasEnforced: Bool = false
     package var selector: LabelSelector?
     /// Whether it is attached to a gateway or service, and so is the waypoint's to enforce.
     package var hasTargetReferences: Bool = false
@@ -73,6 +75,7 @@ package struct AuthorizationPolicy: Object {
     package init(_ root: Field) throws(FieldError) {
         metadata = try ObjectMeta(root, isNamespaced: true, nameRule: .subdomain)
         group = try SecurityGroup.foreign(root)
+        wasEnforced = SecurityGroup.wasEnforced(root)
         // An object without spec denies everything, as an empty spec does.
         guard let spec = try root.field("spec") else { return }
         var unknown = try spec.unknownChildren(
@@ -81,15 +84,51 @@ package struct AuthorizationPolicy: Object {
         if let field = try spec.field("selector") {
             selector = try LabelSelector(field, unknown: &unknown)
         }
-        hasTargetReferences = try spec.field("targetRef") != nil
-        if let references = try spec.field("targetRefs"), try !references.elements().isEmpty {
-            hasTargetReferences = true
-        }
+        var targets = try spec.field("targetRefs")?.elements() ?? []
+        if let single = try spec.field("targetRef") { targets.append(single) }
+        for target in targets { try checkTarget(target, unknown: &unknown) }
+        hasTargetReferences = !targets.isEmpty
         action = try spec.string("action") ?? "ALLOW"
         for rule in try spec.field("rules")?.elements() ?? [] {
             rules.append(try Rule(rule, unknown: &unknown))
         }
         unknownFields = unknown
+    }
+
+    // What a waypoint can stand for: kinds by their group.
+    private static let targetKinds = [
+        "Gateway": "gateway.networking.k8s.io", "GatewayClass": "gateway.networking.k8s.io",
+        "Service": "", "ServiceEntry": "networking.istio.io",
+    ]
+
+    private func checkTarget(_ field: Field, unknown: inout [String]) throws(FieldError) {
+        unknown += try field.unknownChildren(
+            besides: ["group", "kind", "name", "namespace", "sectionName"]
+        )
+        let kind = try field.required("kind")
+        let name = try kind.string()
+        guard let group = Self.targetKinds[name] else {
+            let kinds = Self.targetKinds.keys.sorted().joined(separator: ", ")
+            throw kind.refused("must be one of \(kinds)", found: name)
+        }
+        let given = try field.string("group") ?? ""
+        // The core group is sometimes written out, another one sometimes left out.
+        guard given.isEmpty || given == group || group.isEmpty && given == "core" else {
+            throw FieldError(
+                path: field.path + ".group",
+                reason: "must be \(FieldError.quoted(group)) for a \(name)"
+            )
+        }
+        guard try !field.required("name").string().isEmpty else {
+            throw try field.required("name").refused("must not be empty")
+        }
+        let namespace = try field.string("namespace") ?? ""
+        guard namespace.isEmpty || namespace == metadata.namespace else {
+            throw FieldError(
+                path: field.path + ".namespace",
+                reason: "must be the policy's own, or left out"
+            )
+        }
     }
 }
 

@@ -20,6 +20,8 @@ package struct PeerAuthentication: Object {
     package var metadata: ObjectMeta
     /// Empty for our own API, `security.istio.io` for the one it is compatible with.
     package var group: String = ""
+    /// Whether its status says that a version of it was in force.
+    package var wasEnforced: Bool = false
     package var selector: LabelSelector?
     package var mode: Mode = .unset
     /// Modes of single ports, which are ports of the pod and not of a service.
@@ -41,6 +43,7 @@ package struct PeerAuthentication: Object {
     package init(_ root: Field) throws(FieldError) {
         metadata = try ObjectMeta(root, isNamespaced: true, nameRule: .subdomain)
         group = try SecurityGroup.foreign(root)
+        wasEnforced = SecurityGroup.wasEnforced(root)
         guard let spec = try root.field("spec") else { return }
         var unknown = try spec.unknownChildren(besides: ["selector", "mtls", "portLevelMtls"])
         if let field = try spec.field("selector") {

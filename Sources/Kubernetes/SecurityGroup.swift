@@ -7,4 +7,23 @@ enum SecurityGroup {
         let version = try root.string("apiVersion") ?? ""
         return version.hasPrefix(istio + "/") ? istio : ""
     }
+
+    /// Whether the object's status says that a version of it was in force.
+    static func wasEnforced(_ root: Field) -> Bool {
+        let conditions = root.value["status"]["conditions"].listValue ?? []
+        guard let enforced = conditions.first(where: { $0["type"] == "Enforced" }) else {
+            return false
+        }
+        let reason = enforced["reason"].stringValue ?? ""
+        return enforced["status"] == "True"
+            || [EnforcementReason.lastGoodVersion, EnforcementReason.failsClosed].contains(reason)
+    }
+}
+
+/// Reasons of a policy's condition `Enforced` that a controller reads again when it starts.
+package enum EnforcementReason {
+    /// The last version is refused, the one before is in force.
+    package static let lastGoodVersion = "LastGoodVersion"
+    /// The last version is refused and the one before is lost: all is refused that it is about.
+    package static let failsClosed = "FailsClosed"
 }

@@ -50,7 +50,8 @@ extension MeshIndex {
         replace(gateway.name, with: gateway)
     }
 
-    /// Adds or replaces a policy; one that is refused leaves the last good one in force.
+    /// Adds or replaces a policy; one that is refused leaves the last good one in force, and where
+    /// that is lost refuses everything.
     package mutating func set(_ policy: AuthorizationPolicy) {
         do {
             let (effect, warnings) = try policies.set(policy)
@@ -59,18 +60,21 @@ extension MeshIndex {
             touch(effect)
         } catch {
             refuse(policy.key, error)
+            touch(policies.close(policy))
         }
     }
 
-    /// Adds or replaces a policy; one that is refused leaves the last good one in force.
+    /// Adds or replaces a policy; one that is refused leaves the last good one in force, and where
+    /// that is lost refuses plaintext.
     package mutating func set(_ policy: PeerAuthentication) {
         do {
             touch(try policies.set(policy))
             accept(policy.key)
-            notePeers(in: policy.metadata.namespace)
         } catch {
             refuse(policy.key, error)
+            touch(policies.close(policy))
         }
+        notePeers(in: policy.metadata.namespace)
     }
 
     /// Removes an object; nothing happens when it is not there.

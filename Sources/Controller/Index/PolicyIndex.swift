@@ -20,6 +20,8 @@ struct PolicyIndex: Sendable {
     private var peers: PeerAuthenticationSet
     private var entries: [ObjectKey: Entry] = [:]
     private var objectsByPolicy: [String: ObjectKey] = [:]
+    // Those that stand in for a version that is lost.
+    private var closed: Set<ObjectKey> = []
     // Policies with a selector, each under one of the labels it asks for.
     private var bySelector = Postings<LabelPair, ObjectKey>()
 
@@ -39,12 +41,40 @@ struct PolicyIndex: Sendable {
                 selector: policy.scope == .workloadSelector ? object.selector : nil
             )
         }
+        closed.remove(object.key)
         return (replace(object.key, with: entry), conversion.warnings)
     }
 
+    /// Lets a refused policy of which no version is known, but was in force, refuse everything.
+    mutating func close(_ object: AuthorizationPolicy) -> Effect {
+        guard entries[object.key] == nil, object.wasEnforced,
+            let policy = AuthorizationPolicyConversion.closed(object, settings: settings)
+        else { return Effect() }
+        let selector = policy.scope == .workloadSelector ? object.selector : nil
+        closed.insert(object.key)
+        return replace(object.key, with: Entry(policy: policy, selector: selector))
+    }
+
+    /// Lets a refused policy of which no version is known, but was in force, refuse plaintext.
+    mutating func close(_ object: PeerAuthentication) -> Effect {
+        guard peers.object(object.key) == nil, object.wasEnforced else { return Effect() }
+        var strict = object
+        (strict.mode, strict.portModes, strict.unknownFields) = (.strict, [:], [])
+        guard let effect = try? set(strict) else { return Effect() }
+        closed.insert(object.key)
+        return effect
+    }
+
+    /// Whether an object is in force, if not with its last version.
+    func isInForce(_ key: ObjectKey) -> Bool { entries[key] != nil || peers.object(key) != nil }
+
+    /// Whether what is in force stands in for a version that is lost.
+    func isClosed(_ key: ObjectKey) -> Bool { closed.contains(key) }
+
     /// Removes a policy.
     mutating func removeAuthorization(_ key: ObjectKey) -> Effect {
-        replace(key, with: nil)
+        closed.remove(key)
+        return replace(key, with: nil)
     }
 
     private mutating func replace(_ key: ObjectKey, with entry: Entry?) -> Effect {
@@ -74,6 +104,7 @@ struct PolicyIndex: Sendable {
         let before = peers.policyKeys(affectedBy: object.metadata.namespace)
         let old = peers.object(object.key)
         try peers.set(object)
+        closed.remove(object.key)
         return peerEffect(before, old, object)
     }
 
@@ -82,6 +113,7 @@ struct PolicyIndex: Sendable {
         let before = peers.policyKeys(affectedBy: key.namespace)
         let old = peers.object(key)
         peers.remove(key)
+        closed.remove(key)
         return peerEffect(before, old, nil)
     }
 

@@ -146,7 +146,9 @@ package actor MeshKeeper {
         ObjectReport(
             refusal: index.refusal(of: key),
             warnings: index.warnings(of: key),
-            policy: index.policy(of: key)
+            policy: index.policy(of: key),
+            isInForce: index.policies.isInForce(key),
+            failsClosed: index.policies.isClosed(key)
         )
     }
 
@@ -171,6 +173,10 @@ package struct ObjectReport: Sendable, Equatable {
     package var warnings: [Finding] = []
     /// The L4 policy made from it; nil when there is none.
     package var policy: Policy?
+    /// Whether a version of the policy is in force, if not the last one.
+    package var isInForce = false
+    /// Whether what is in force stands in for a version that is lost.
+    package var failsClosed = false
 }
 
 extension MeshIndex {

@@ -222,13 +222,7 @@ extension ObjectReport {
                     reason: "Invalid",
                     message: text + refusal.reason
                 ),
-                StatusCondition(
-                    type: "Enforced",
-                    isTrue: false,
-                    reason: policy == nil ? "Invalid" : "LastGoodVersion",
-                    message: policy == nil
-                        ? "the policy is not enforced" : "the last good version is enforced"
-                ),
+                enforcementWithoutLastVersion,
             ]
         }
         let accepted = StatusCondition(
@@ -245,6 +239,22 @@ extension ObjectReport {
             message: ""
         )
         return [accepted, enforced]
+    }
+
+    private var enforcementWithoutLastVersion: StatusCondition {
+        let (reason, message) =
+            if failsClosed {
+                (
+                    EnforcementReason.failsClosed,
+                    "the last good version is lost; until it is mended everything is refused that"
+                        + " the policy is about"
+                )
+            } else if isInForce {
+                (EnforcementReason.lastGoodVersion, "the last good version is enforced")
+            } else {
+                ("Invalid", "the policy is not enforced")
+            }
+        return StatusCondition(type: "Enforced", isTrue: false, reason: reason, message: message)
     }
 
     private var enforcement: (Bool, String) {

@@ -19,7 +19,7 @@ import Testing
         ("rule: []", "spec.rule: is not a known field"),
         ("selector: {app: web}", "spec.selector.app: is not a known field"),
         (
-            "targetRefs: [{name: a}]\nselector: {}",
+            "targetRefs: [{kind: Gateway, name: a}]\nselector: {}",
             "spec.targetRefs: cannot stand beside a selector"
         ),
         ("rules: [{from: []}]", "spec.rules[0].from: \(empty)"),
@@ -130,6 +130,34 @@ import Testing
     private static let block = "an address or a block such as 10.0.0.0/8"
     private static let account = "NAMESPACE/ACCOUNT without *"
     private static let port = "a port from 1 to 65535"
+
+    @Test(arguments: [
+        (
+            "[{kind: Pod, name: a}]",
+            "[0].kind: must be one of Gateway, GatewayClass, Service, ServiceEntry, found \"Pod\""
+        ),
+        ("[{kind: Service}]", "[0].name: is required"),
+        ("[{kind: Service, name: ''}]", "[0].name: must not be empty"),
+        ("[{name: a}]", "[0].kind: is required"),
+        ("[{kind: Service, name: a}, {kind: 7, name: a}]", "[1].kind: must be a string"),
+        (
+            "[{group: apps, kind: Gateway, name: a}]",
+            "[0].group: must be \"gateway.networking.k8s.io\" for a Gateway"
+        ),
+        (
+            "[{kind: Service, name: a, namespace: other}]",
+            "[0].namespace: must be the policy's own, or left out"
+        ),
+    ])
+    func `is refused when it is for what no waypoint stands for`(
+        targets: String,
+        reason: String
+    ) throws {
+        let text = Manifest.authorization("p", "action: DENY\ntargetRefs: \(targets)")
+        let problems = Manifests(files: [("a.yaml", Array(text.utf8))]).problems
+        let found = problems.map(\.description).joined()
+        #expect(found.contains("spec.targetRefs\(reason)"), "\(found)")
+    }
 
     @Test func `is refused when its dry-run annotation is no truth value`() throws {
         let mesh = try mesh(

@@ -39,6 +39,10 @@ import Testing
         Manifest.namespace("shop", "ambit.dev/dataplane-mode: sometimes"),
         Manifest.authorization("good", "action: DENY\nrules: [{}]"),
         Manifest.authorization("bad", "action: DENY\nrules: [{to: []}]"),
+        Manifest.authorization("lost", "action: DENY\nrules: [{to: []}]") + """
+
+            status: {conditions: [{type: Enforced, status: "True", reason: Enforced}]}
+            """,
     ])
 
     @Test func `that leads keeps an authority and tells authors what became of their objects`()
@@ -70,6 +74,12 @@ import Testing
         #expect(bad["reason"] == "Invalid")
         #expect(bad["message"].stringValue?.contains("spec.rules[0].to") == true)
         #expect(Self.condition("Enforced", of: "good", in: pair.double)["status"] == "True")
+        #expect(Self.condition("Enforced", of: "bad", in: pair.double)["reason"] == "Invalid")
+        #expect(
+            await soon {
+                Self.condition("Enforced", of: "lost", in: pair.double)["reason"] == "FailsClosed"
+            }
+        )
         let secret = ObjectReference(.secrets, namespace: "ambit-system", name: "ambit-ca")
         let roots = ObjectReference(.configMaps, namespace: "ambit-system", name: "ambit-ca-root")
         #expect(await soon { pair.double.get(roots) != nil && pair.double.get(secret) != nil })

@@ -164,6 +164,64 @@ import Testing
         #expect(index.refusal(of: key) == nil)
     }
 
+    private static func authorization(
+        _ spec: String,
+        wasEnforced reason: String
+    ) -> String {
+        Manifest.authorization("p", namespace: "a", spec) + """
+
+            status: {conditions: [{type: Enforced, status: "\(reason == "Enforced" ? "True" : "False")",
+                reason: \(reason)}]}
+            """
+    }
+
+    @Test(arguments: ["Enforced", "LastGoodVersion", "FailsClosed"])
+    func `refuses all that a policy is about whose good version is lost`(reason: String) throws {
+        let bad = "rules: [{to: []}]"
+        var index = try Self.index([
+            Self.mesh, Self.authorization(bad, wasEnforced: reason),
+        ])
+        #expect(index.state.policies.map(\.action) == [.allow])
+        #expect(index.state.policies.map(\.rules) == [[]])
+        // Mended, it is what it says; refused again, what it was.
+        index.set(try Self.objects(Manifest.authorization("p", namespace: "a", "rules: [{}]")))
+        #expect(index.takeChange().policies.map(\.rules.count) == [1])
+        index.set(try Self.objects(Self.authorization(bad, wasEnforced: reason)))
+        #expect(index.takeChange().policies.isEmpty)
+        let denying = try Self.index([
+            Self.mesh, Self.authorization("action: DENY\n" + bad, wasEnforced: reason),
+        ])
+        #expect(denying.state.policies.map(\.action) == [.deny])
+        #expect(denying.state.policies.map(\.rules) == [[Policy.Rule(clauses: [])]])
+    }
+
+    @Test func `enforces nothing of a policy that never was in force`() throws {
+        for text in [
+            Self.authorization("rules: [{to: []}]", wasEnforced: "Invalid"),
+            Self.authorization("action: AUDIT", wasEnforced: "Enforced"),
+            Manifest.authorization("p", namespace: "a", "rules: [{to: []}]"),
+        ] {
+            #expect(try Self.index([Self.mesh, text]).state.policies.isEmpty)
+        }
+    }
+
+    @Test func `refuses plaintext where a good PeerAuthentication is lost`() throws {
+        let text = """
+            apiVersion: security.istio.io/v1
+            kind: PeerAuthentication
+            metadata: {name: p, namespace: a}
+            spec: {mtls: {mode: LATER}}
+            status: {conditions: [{type: Enforced, status: "True", reason: Enforced}]}
+            """
+        var index = try Self.index([Self.mesh, text])
+        let lost = index.state.policies
+        #expect(lost.count == 1)
+        let strict = try Self.index([Self.mesh, text.replacing("LATER", with: "STRICT")])
+        #expect(lost == strict.state.policies)
+        index.remove(try #require(Self.objects(text).keys.first))
+        #expect(index.takeChange().removedPolicies == lost.map(\.key))
+    }
+
     @Test func `keeps policies of the two groups apart`() throws {
         let own = Manifest.authorization("p", namespace: "a", "action: DENY\nrules: [{}]")
         let foreign = own.replacing(
