@@ -170,8 +170,10 @@ import Testing
     ) -> String {
         Manifest.authorization("p", namespace: "a", spec) + """
 
-            status: {conditions: [{type: Enforced, status: "\(reason == "Enforced" ? "True" : "False")",
-                reason: \(reason)}]}
+            status:
+              conditions:
+              - {type: Enforced, status: "\(reason == "Enforced" ? "True" : "False")",
+                 reason: \(reason)}
             """
     }
 
