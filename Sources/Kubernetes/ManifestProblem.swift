@@ -14,7 +14,8 @@ package struct ManifestPlace: Sendable, Hashable, CustomStringConvertible {
 
     /// Such as `shop.yaml:41 (document 3)`.
     package var description: String {
-        document == 0 ? file : "\(file):\(line) (document \(document))"
+        guard document == 0 else { return "\(file):\(line) (document \(document))" }
+        return line > 1 ? "\(file):\(line)" : file
     }
 }
 

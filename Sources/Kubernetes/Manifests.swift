@@ -86,6 +86,15 @@ package struct Manifests: Sendable {
         case .gateway: try add(root, to: \.gateways, at: place)
         case nil:
             let type = FieldError.quoted(apiVersion + " " + kind)
+            // A policy must not go unread for a slip of the pen.
+            guard !SecurityGroup.shouldKnow(kind: kind, apiVersion: apiVersion) else {
+                throw FieldError(
+                    path: "kind",
+                    reason: "there is no type \(type); policies are AuthorizationPolicy and"
+                        + " PeerAuthentication of "
+                        + AuthorizationPolicy.objectType.apiVersions.joined(separator: ", ")
+                )
+            }
             warnings.append(
                 ManifestProblem(
                     place: place,

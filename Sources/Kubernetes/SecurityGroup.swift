@@ -8,6 +8,13 @@ enum SecurityGroup {
         return version.hasPrefix(istio + "/") ? istio : ""
     }
 
+    /// Whether a kind that is not read here looks like a policy: RequestAuthentication is the only
+    /// other one of the groups, and the waypoint's.
+    static func shouldKnow(kind: String, apiVersion: String) -> Bool {
+        let groups = ["security.ambit.dev/", istio + "/"]
+        return groups.contains { apiVersion.hasPrefix($0) } && kind != "RequestAuthentication"
+    }
+
     /// Whether the object's status says that a version of it was in force.
     static func wasEnforced(_ root: Field) -> Bool {
         let conditions = root.value["status"]["conditions"].listValue ?? []

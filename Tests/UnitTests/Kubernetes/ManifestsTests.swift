@@ -203,6 +203,37 @@ import Testing
         #expect(manifests.objects.keys.map(\.description) == ["Namespace a", "ServiceAccount a/b"])
     }
 
+    @Test(arguments: [
+        "security.ambit.dev/v1alpha1 AuthorizationPolicyy",
+        "security.ambit.dev/v1 AuthorizationPolicy", "security.istio.io/v2 PeerAuthentication",
+    ])
+    func `refuses what looks like a policy and is of no type that is read`(type: String) {
+        let words = type.split(separator: " ")
+        let text = "{apiVersion: \(words[0]), kind: \(words[1]), metadata: {name: p}}"
+        let manifests = Manifests(files: [("a.yaml", Array(text.utf8))])
+        #expect(manifests.problems.first?.reason.contains("no type \"\(type)\"") == true)
+        #expect(manifests.warnings.isEmpty)
+    }
+
+    @Test func `only warns of a policy that is a waypoint's`() {
+        let text = """
+            apiVersion: security.istio.io/v1
+            kind: RequestAuthentication
+            metadata: {name: p}
+            """
+        let manifests = Manifests(files: [("a.yaml", Array(text.utf8))])
+        #expect(manifests.problems.isEmpty)
+        #expect(manifests.warnings.count == 1)
+    }
+
+    @Test func `names the line of a file that cannot be taken apart`() {
+        func place(_ line: Int) -> String {
+            ManifestPlace(file: "a.yaml", document: 0, line: line).description
+        }
+        #expect(place(1) == "a.yaml")
+        #expect(place(7) == "a.yaml:7")
+    }
+
     @Test func `warns of kinds and versions that are not read`() {
         let manifests = read(
             Self.object("Deployment", version: "apps/v1") + "\n---\n"
