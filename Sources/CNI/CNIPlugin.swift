@@ -46,7 +46,6 @@ package struct CNIPlugin {
 
     /// Does what the runtime asks.
     package func run(environment: [String: String], input: [UInt8]) -> Outcome {
-        var version = CNIVersion.newest
         do throws(CNIError) {
             let invocation = try CNIInvocation(environment: environment)
             if invocation.command == .version { return answer(CNIPlugin.versions(input)) }
@@ -58,13 +57,13 @@ package struct CNIPlugin {
                 if invocation.command == .delete { return Outcome(output: [], status: 0) }
                 throw error
             }
-            version = configuration.version
             guard let result = try perform(invocation, configuration) else {
                 return Outcome(output: [], status: 0)
             }
             return answer(result)
         } catch {
-            let output = error.json(version: version.rawValue).compact() + [0x0A]
+            let version = CNIPlugin.spoken(input).rawValue
+            let output = error.json(version: version).compact() + [0x0A]
             return Outcome(output: output, status: 1)
         }
     }
@@ -73,13 +72,17 @@ package struct CNIPlugin {
         Outcome(output: result.compact() + [0x0A], status: 0)
     }
 
-    private static func versions(_ input: [UInt8]) -> JSON {
+    /// The version the runtime speaks; the newest where it does not say, or none that is known.
+    private static func spoken(_ input: [UInt8]) -> CNIVersion {
         let asked = (try? JSON.parse(input, depthMax: 32, bytesMax: CNIConfiguration.bytesMax))?[
             "cniVersion"
         ]?.stringValue
-        let spoken = asked.flatMap(CNIVersion.init) ?? .newest
-        return .object([
-            ("cniVersion", .string(spoken.rawValue)),
+        return asked.flatMap(CNIVersion.init) ?? .newest
+    }
+
+    private static func versions(_ input: [UInt8]) -> JSON {
+        .object([
+            ("cniVersion", .string(spoken(input).rawValue)),
             (
                 "supportedVersions",
                 .array(CNIVersion.allCases.map { .string($0.rawValue) })

@@ -191,6 +191,19 @@ import Testing
         #expect(outcome.output?["code"]?.integerValue == code)
     }
 
+    @Test(
+        arguments: [
+            (#"{"cniVersion":"1.0.0","prevResult":[]}"#, "1.0.0"),
+            (#"{"cniVersion":"0.4.0","socket":"x","prevResult":{}}"#, "0.4.0"),
+            (#"{"cniVersion":"2.0.0"}"#, "1.1.0"), ("{", "1.1.0"),
+        ]
+    )
+    func `answers an error in the version it was asked in`(text: String, version: String) throws {
+        #expect(try run(input: text).output?["cniVersion"]?.stringValue == version)
+        let early = try run(["CNI_COMMAND": "add"], input: text)
+        #expect(early.output?["cniVersion"]?.stringValue == version)
+    }
+
     @Test func `leaves a container alone that is no pod`() throws {
         let asked = Asked()
         #expect(try run(["CNI_ARGS": "K=V;;=;x"], asked: asked).status == 0)
