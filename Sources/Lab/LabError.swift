@@ -8,7 +8,7 @@ package struct LabError: Error, Hashable, Codable, CustomStringConvertible {
         case failed = 1
         /// The command line or a request does not make sense.
         case usage = 64
-        /// A file's objects are wrong.
+        /// A file's objects are wrong, or there is nothing of that name.
         case data = 65
         /// A file cannot be read.
         case unreadable = 66

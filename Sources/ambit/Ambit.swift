@@ -8,12 +8,12 @@ struct Ambit: ParsableCommand {
         commandName: "ambit",
         abstract: "A service mesh without sidecars.",
         discussion: """
-            Exit codes: 0 success; 1 the operation failed; 2 it went well but something is not as \
-            it should be (check, status, certs) or the connection is not allowed (explain); \
-            64 the command line is wrong; 65 an object or a name is wrong; 66 a file cannot be \
-            read; 69 nobody answers, or no such lab is up; 73 a lab of that name is up already; \
-            77 it takes root, or rights in the cluster. `ambit lab exec` ends with the exit code \
-            of its command, 126 or 127 when that cannot be run.
+            Exit codes: 0 success; 1 the operation failed or took too long; 2 it went well but \
+            something is not as it should be (check, status, certs) or the connection is not \
+            allowed (explain); 64 the command line is wrong; 65 an object or a name is wrong; 66 \
+            a file cannot be read; 69 nobody answers, or no such lab is up; 73 a lab of that name \
+            is up already; 77 it takes root, or rights in the cluster. `ambit lab exec` ends with \
+            the exit code of its command, 126 or 127 when that cannot be run.
             """,
         subcommands: [VersionCommand.self, CompletionCommand.self],
         groupedSubcommands: [

@@ -36,7 +36,7 @@ package struct Readiness {
     package func wait(forNode name: String, process: Int32? = nil) throws(LabError) {
         try wait { status throws(LabError) in
             guard let node = status.nodes.first(where: { $0.name == name }) else {
-                throw LabError(.usage, "there is no Node \(name)")
+                throw LabError(.data, "there is no Node \(name)")
             }
             guard let newest = node.processes.last, process == nil || newest.pid == process else {
                 return "Node \(name) has no such ambit-node running"

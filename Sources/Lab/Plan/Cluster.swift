@@ -78,7 +78,7 @@ package struct Cluster: Sendable {
         let named = objects.keys.filter {
             ($0.kind, $0.namespace, $0.name) == (key.kind, key.namespace, key.name)
         }
-        guard !named.isEmpty else { throw LabError(.usage, "there is no \(key)") }
+        guard !named.isEmpty else { throw LabError(.data, "there is no \(key)") }
         warnings = []
         remove(Set(named))
     }

@@ -88,7 +88,7 @@ extension Supervisor {
 
     private func pod(_ namespace: String, _ name: String) throws(LabError) -> RunningPod {
         guard let pod = pods[namespace + "/" + name] else {
-            throw LabError(.usage, "there is no Pod \(namespace)/\(name)")
+            throw LabError(.data, "there is no Pod \(namespace)/\(name)")
         }
         return pod
     }
@@ -169,7 +169,7 @@ extension Supervisor {
         } catch {
             throw LabError("cannot make a socket", error)
         }
-        throw LabError(.usage, "there is no such node or pod")
+        throw LabError(.data, "there is no such node or pod")
     }
 
     private func openPackets(
@@ -177,7 +177,7 @@ extension Supervisor {
         for connection: ControlConnection
     ) throws(LabError) {
         if let node, fabric.node(node) == nil {
-            throw LabError(.usage, "there is no Node \(node)")
+            throw LabError(.data, "there is no Node \(node)")
         }
         var reply = Reply()
         reply.bridgeIndex = try fabric.bridgeIndex()
@@ -201,7 +201,7 @@ extension Supervisor {
             return connection.reply(Reply())
         }
         guard fabric.node(name) != nil else {
-            throw LabError(.usage, "there is no Node \(name)")
+            throw LabError(.data, "there is no Node \(name)")
         }
         var reply = Reply()
         switch action {

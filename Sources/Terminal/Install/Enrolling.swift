@@ -58,7 +58,7 @@ package struct Enrolling: Sendable {
             if progress.isComplete { return }
             guard ContinuousClock.now < deadline else {
                 throw ReachError(
-                    .unavailable,
+                    .failed,
                     "after \(seconds) s: \(progress.text); waiting: "
                         + progress.waiting.prefix(5).joined(separator: ", ")
                         + ". kubectl describe pod tells why a pod cannot be enrolled"

@@ -63,7 +63,7 @@ package struct Installer: Sendable {
                 if state.isComplete { break }
                 guard ContinuousClock.now < deadline else {
                     throw ReachError(
-                        .unavailable,
+                        .failed,
                         "\(workload.kind) \(workload.name) is not ready after \(seconds) s:"
                             + " \(state.text); ambit check tells why"
                     )
@@ -108,7 +108,7 @@ package struct Installer: Sendable {
             }
             guard ContinuousClock.now < deadline else {
                 throw ReachError(
-                    .unavailable,
+                    .failed,
                     "\(captured) pods are still captured after \(seconds) s; nothing else was"
                         + " deleted. kubectl -n \(Installation.namespace) logs ds/ambit-node"
                 )

@@ -8,6 +8,23 @@ package struct AdminAddress: Sendable, Hashable {
     package static let bytesMax = 256 << 20
     /// How long an answer may take, in seconds.
     private static let timeoutSeconds: Int64 = 60
+    /// How long loopback may take to connect, in seconds.
+    private static let connectSeconds: Int64 = 3
+
+    /// One client for all addresses, for as long as the program runs.
+    ///
+    /// It does not try again where nobody listens, which on loopback is the answer.
+    private static let client: HTTPClient = {
+        var configuration = HTTPClient.Configuration()
+        configuration.redirectConfiguration = .disallow
+        configuration.httpVersion = .http1Only
+        configuration.timeout.connect = .seconds(connectSeconds)
+        configuration.connectionPool.retryConnectionEstablishment = false
+        return HTTPClient(
+            eventLoopGroup: HTTPClient.defaultEventLoopGroup,
+            configuration: configuration
+        )
+    }()
 
     package let port: UInt16
 
@@ -35,25 +52,23 @@ package struct AdminAddress: Sendable, Hashable {
     ) async throws(ReachError) -> [UInt8] {
         var request = HTTPClientRequest(url: "http://127.0.0.1:\(port)\(path)")
         request.method = HTTPMethod(rawValue: method)
-        let status: UInt
+        let status: Int
         let body: [UInt8]
         do {
-            let response = try await HTTPClient.shared.execute(
+            let response = try await Self.client.execute(
                 request,
                 timeout: .seconds(Self.timeoutSeconds)
             )
-            status = response.status.code
+            status = Int(response.status.code)
             body = Array(buffer: try await response.body.collect(upTo: Self.bytesMax))
         } catch {
+            let words = (error as? HTTPClientError)?.shortDescription ?? "\(error)"
             throw ReachError(
                 .unavailable,
-                "nobody answers at http://127.0.0.1:\(port)\(path): \(error)"
+                "nobody answers at http://127.0.0.1:\(port)\(path): \(words)"
             )
         }
-        guard (200..<300).contains(status) else {
-            let text = Terminal.printable(String(decoding: body.prefix(500), as: UTF8.self))
-            throw ReachError(.failed, "\(path) answered \(status): \(text)")
-        }
+        try ReachError.check(status: status, of: path, body: body)
         return body
     }
 }

@@ -24,4 +24,26 @@ package struct ReachError: Error, Sendable, Hashable, CustomStringConvertible {
 
     /// The reason.
     package var description: String { reason }
+
+    /// Fails for an answer of an admin server that is no success: with what was wrong with the
+    /// question where it says so, or that it failed.
+    package static func check(
+        status: Int,
+        of path: String,
+        body: [UInt8]
+    ) throws(ReachError) {
+        let kind: Kind
+        switch status {
+        case 200..<300: return
+        case 400: kind = .usage
+        case 404: kind = .data
+        default: kind = .failed
+        }
+        // A line for each thing that is wrong, as the node has it.
+        let text = String(decoding: body.prefix(500), as: UTF8.self)
+            .split(separator: "\n")
+            .map { Terminal.printable(String($0)) }
+            .joined(separator: "\n")
+        throw ReachError(kind, "\(path) answered \(status): \(text)")
+    }
 }

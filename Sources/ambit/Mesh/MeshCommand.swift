@@ -87,10 +87,21 @@ struct ClusterChoice: ParsableArguments {
     func connect() throws -> APIServer {
         var environment = ProcessInfo.processInfo.environment
         if let kubeconfig { environment["KUBECONFIG"] = kubeconfig }
-        if kubeconfig == nil, context == nil {
-            return APIServer(try ClusterAccess.automatic(environment: environment))
+        let isInPod = environment["KUBERNETES_SERVICE_HOST"] != nil
+        if isInPod, environment["KUBECONFIG"] == nil, context == nil {
+            return APIServer(try ClusterAccess.inCluster(environment: environment))
         }
-        return APIServer(try KubeConfig.load(environment: environment).access(context: context))
+        let config: KubeConfig
+        do throws(AccessError) {
+            config = try KubeConfig.load(environment: environment)
+        } catch {
+            throw ReachError(.unreadable, error.reason)
+        }
+        do throws(AccessError) {
+            return APIServer(try config.access(context: context))
+        } catch {
+            throw ReachError(.data, error.reason)
+        }
     }
 
     /// The same for kubectl.

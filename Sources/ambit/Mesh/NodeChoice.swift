@@ -43,6 +43,18 @@ struct NodeChoice: ParsableArguments {
         return first
     }
 
+    /// Those of some nodes that were chosen and can be reached; admin servers, whose nodes are not
+    /// known before they are asked, are all among them.
+    func reachable(_ names: Set<String>) async -> [NodeSource] {
+        do {
+            if !admin.isEmpty { return try admin.map(Self.source) }
+            if let lab { return try labNodes(lab).filter { names.contains($0.name) } }
+            return try await clusterNodes(isOneEnough: false, among: names)
+        } catch {
+            return []
+        }
+    }
+
     private static func source(_ text: String) throws(ReachError) -> NodeSource {
         guard let address = AdminAddress(text) else {
             throw ReachError(.usage, "\(text): give an address such as http://127.0.0.1:15000")
@@ -55,14 +67,13 @@ struct NodeChoice: ParsableArguments {
     private func labNodes(_ lab: String) throws -> [NodeSource] {
         try LabLauncher.check(name: lab)
         let status = try ControlClient(lab: lab).call(.status).status
-        let names = (status?.nodes ?? []).filter { $0.state == "Running" }.map(\.name)
-            .filter { node == nil || $0 == node }
-        guard !names.isEmpty else {
-            throw ReachError(
-                .unavailable,
-                "no such node runs: ambit lab ps --name \(lab) lists them"
-            )
+        let nodes = (status?.nodes ?? []).filter { node == nil || $0.name == node }
+        let hint = "ambit lab ps --name \(lab) lists them"
+        if let node, nodes.isEmpty {
+            throw ReachError(.data, "there is no node \(node): \(hint)")
         }
+        let names = nodes.filter { $0.state == "Running" }.map(\.name)
+        guard !names.isEmpty else { throw ReachError(.unavailable, "no such node runs: \(hint)") }
         return names.map { name in
             NodeSource(name: name) { method, path throws(ReachError) in
                 try Self.ask(lab, name, method, path)
@@ -83,25 +94,29 @@ struct NodeChoice: ParsableArguments {
         } catch {
             throw ReachError(.unavailable, error.message)
         }
-        guard (200..<300).contains(response.status) else {
-            let text = String(decoding: response.body.prefix(500), as: UTF8.self)
-            throw ReachError(.failed, "\(path) answered \(response.status): \(text)")
-        }
+        try ReachError.check(status: response.status, of: path, body: response.body)
         return response.body
     }
 
     // MARK: Clusters
 
-    private func clusterNodes(isOneEnough: Bool) async throws -> [NodeSource] {
+    private func clusterNodes(
+        isOneEnough: Bool,
+        among names: Set<String>? = nil
+    ) async throws -> [NodeSource] {
         var selection = ObjectSelection()
         selection.namespace = Installation.namespace
         selection.labels = "app.kubernetes.io/name=ambit-node"
         if let node { selection.fields = "spec.nodeName=\(node)" }
-        let pods = try await cluster.connect().list(.pods, in: selection).filter {
+        let api = try cluster.connect()
+        let pods = try await api.list(.pods, in: selection).filter {
             $0["status"]["phase"].stringValue == "Running"
                 && $0["metadata"]["deletionTimestamp"] == .null
+        }.filter { pod in
+            names?.contains(pod["spec"]["nodeName"].stringValue ?? "") ?? true
         }
         guard !pods.isEmpty else {
+            if let node { try await checkName(of: node, api) }
             throw ReachError(
                 .unavailable,
                 "no pod of ambit-node runs" + (node.map { " on \($0)" } ?? "")
@@ -120,5 +135,16 @@ struct NodeChoice: ParsableArguments {
                 try await AdminAddress(port: forward.port).request(method, path)
             }
         }
+    }
+
+    // Who may not read nodes is told that none answers.
+    private func checkName(of node: String, _ api: APIServer) async throws {
+        let object: Value?
+        do {
+            object = try await api.get(ObjectReference(.nodes, name: node))
+        } catch {
+            return
+        }
+        if object == nil { throw ReachError(.data, "the cluster has no node \(node)") }
     }
 }

@@ -127,7 +127,9 @@ private final class Bench: Sendable {
         await #expect {
             try await installer.waitForRollout(seconds: 0)
         } throws: { error in
-            (error as? ReachError)?.reason.contains("Deployment ambit-controller") == true
+            let failure = error as? ReachError
+            return failure?.reason.contains("Deployment ambit-controller") == true
+                && failure?.kind == .failed
         }
         await bench.double.stop()
     }
@@ -210,7 +212,8 @@ private final class Bench: Sendable {
         await #expect {
             try await enrolling.run("shop", enrol: true, seconds: 0)
         } throws: { error in
-            (error as? ReachError)?.reason.contains("waiting: web") == true
+            let failure = error as? ReachError
+            return failure?.reason.contains("waiting: web") == true && failure?.kind == .failed
         }
         for name in ["nowhere", "ambit-system"] {
             await #expect(throws: ReachError.self) {

@@ -132,6 +132,37 @@ import Testing
         #expect(AdminAddress(text)?.port == port)
     }
 
+    @Test(.timeLimit(.minutes(1)))
+    func `is told at once that no admin server listens`() async throws {
+        let start = ContinuousClock.now
+        // Port 1 (tcpmux) is nobody's.
+        await #expect {
+            _ = try await AdminAddress(port: 1).request("GET", "/config_dump")
+        } throws: { error in
+            let failure = error as? ReachError
+            return failure?.kind == .unavailable
+                && failure?.reason.contains("http://127.0.0.1:1/config_dump") == true
+        }
+        #expect(ContinuousClock.now - start < .seconds(30))
+    }
+
+    @Test(
+        arguments: [(200, nil), (400, .usage), (404, .data), (503, .failed)]
+            as [(Int, ReachError.Kind?)]
+    )
+    func `says whose fault an answer is that is no success`(status: Int, kind: ReachError.Kind?) {
+        let body = Array("pods: a\npods: \u{1B}b".utf8)
+        var failure: ReachError?
+        do throws(ReachError) {
+            try ReachError.check(status: status, of: "/x", body: body)
+        } catch {
+            failure = error
+        }
+        #expect(failure?.kind == kind)
+        guard let failure else { return }
+        #expect(failure.reason == "/x answered \(status): pods: a\npods: ?b")
+    }
+
     @Test func `finds the port that kubectl forwards`() {
         #expect(PortForward.port(in: "Forwarding from 127.0.0.1:41234 -> 15000\n") == 41_234)
         #expect(PortForward.port(in: "error: pods not found") == nil)

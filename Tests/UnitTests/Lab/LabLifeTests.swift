@@ -153,7 +153,7 @@ import Testing
         #expect(try lab.execute("client", "sh", "-c", "kill -TERM $$").exitCode == 143)
         #expect(try lab.execute("client", "/no/such/program").exitCode == 127)
         #expect(try lab.execute("client", "/etc/passwd").exitCode == 126)
-        #expect(try lab.execute("nobody", "true").exitCode == 64)
+        #expect(try lab.execute("nobody", "true").exitCode == 65)
     }
 
     @Test func `kills a command with whoever asked for it`() throws {
@@ -202,7 +202,7 @@ import Testing
         #expect(try reaches("10.244.0.3"))
         #expect(try lab.run("delete", "pod", "late").exitCode == 0)
         #expect(try !reaches("10.244.0.3"))
-        #expect(try lab.run("delete", "pod", "late").exitCode == 64)
+        #expect(try lab.run("delete", "pod", "late").exitCode == 65)
     }
 
     @Test func `gives pods outside the mesh names and virtual addresses`() throws {
