@@ -1,4 +1,4 @@
-import Mesh
+package import Mesh
 
 /// What of a source decides which endpoints are in reach, and near.
 struct SourceLocality: Hashable, Sendable {
@@ -162,7 +162,7 @@ struct Offer: Sendable {
 
 extension ServiceRecord {
     /// Where a port leads at an endpoint: what the endpoint says, else what the service says.
-    fileprivate func targetPort(of port: UInt16, at endpoint: Endpoint) -> UInt16? {
+    package func targetPort(of port: UInt16, at endpoint: Endpoint) -> UInt16? {
         if let own = endpoint.ports.first(where: { $0.servicePort == port }), own.targetPort != 0 {
             return own.targetPort
         }
@@ -175,7 +175,7 @@ extension ServiceRecord {
 
 extension WorkloadRecord {
     /// Whether it may be chosen at all: it has weight, and health where that counts.
-    fileprivate func isUsable(under policy: LoadBalancing.HealthPolicy) -> Bool {
+    package func isUsable(under policy: LoadBalancing.HealthPolicy) -> Bool {
         guard workload.capacity > 0 else { return false }
         return switch policy {
         case .allowAll: true

@@ -1,5 +1,6 @@
 internal import Kubernetes
 internal import Mesh
+internal import Routing
 
 extension Listing {
     /// The workloads of the mesh, of one namespace or all.
@@ -14,10 +15,11 @@ extension Listing {
         for workload in sorted {
             let addresses = workload.addresses.map(\.description)
             let protocolName = workload.tunnelProtocol == .hbone ? "HBONE" : "TCP"
+            let staysOut = isOnNode(workload)
             let status = workload.status == .healthy ? "Healthy" : "Unhealthy"
             table.add([
                 workload.namespace, workload.name, addresses.joined(separator: ","), workload.node,
-                workload.serviceAccount, protocolName, status,
+                workload.serviceAccount, protocolName + (staysOut ? " (host network)" : ""), status,
             ])
             values.append([
                 "uid": .string(workload.uid),
@@ -27,15 +29,31 @@ extension Listing {
                 "node": .string(workload.node),
                 "identity": .string(workload.identity.description),
                 "protocol": .string(protocolName),
+                "notEnrolledBecause": .string(staysOut ? hostNetworkReason : ""),
                 "status": .string(status),
                 "services": .list(workload.services.keys.sorted().map { .string($0) }),
                 "policies": .list(workload.authorizationPolicies.map { .string($0) }),
             ])
         }
-        return Listing(table: table, value: .list(values), note: none(values, "workloads"))
+        let note = sorted.contains(where: isOnNode) ? "(host network): \(hostNetworkReason)" : ""
+        return Listing(
+            table: table,
+            value: .list(values),
+            note: values.isEmpty ? none(values, "workloads") : note
+        )
     }
 
+    private static func isOnNode(_ workload: Workload) -> Bool {
+        workload.networkMode == .hostNetwork && workload.tunnelProtocol != .hbone
+    }
+
+    private static let hostNetworkReason =
+        "a pod on its node's network cannot be enrolled, whatever its labels say"
+
     /// The services of the mesh with how many of their endpoints can be used.
+    ///
+    /// An endpoint that is not ready can be where the service publishes those, and one that is
+    /// ready cannot be where no port of the service leads to it.
     package static func services(_ view: MeshView, namespace: String? = nil) -> Listing {
         var table = Table([
             "NAMESPACE", "NAME", "ADDRESSES", "PORTS", "ENDPOINTS", "WAYPOINT",
@@ -54,11 +72,11 @@ extension Listing {
                 port.targetPort == port.servicePort || port.targetPort == 0
                     ? "\(port.servicePort)" : "\(port.servicePort)→\(port.targetPort)"
             }
-            let healthy = record.endpoints.filter { $0.workload.workload.status == .healthy }
+            let usable = record.endpoints.filter { record.leads(to: $0) }.count
             let waypoint = service.waypoint.map(text) ?? ""
             table.add([
                 service.namespace, service.name, addresses.joined(separator: ","),
-                ports.joined(separator: ","), "\(healthy.count)/\(record.endpoints.count)",
+                ports.joined(separator: ","), "\(usable)/\(record.endpoints.count)",
                 waypoint,
             ])
             values.append([
@@ -79,6 +97,7 @@ extension Listing {
                         [
                             "workload": .string($0.workload.workload.uid),
                             "healthy": .bool($0.workload.workload.status == .healthy),
+                            "usable": .bool(record.leads(to: $0)),
                         ]
                     }
                 ),
@@ -139,5 +158,16 @@ extension Listing {
 
     private static func none(_ values: [Value], _ what: String) -> String {
         values.isEmpty ? "No \(what)." : ""
+    }
+}
+
+extension ServiceRecord {
+    // The clients of a headless service dial whatever port of the pod they like.
+    fileprivate func leads(to endpoint: Endpoint) -> Bool {
+        guard endpoint.workload.isUsable(under: service.loadBalancing.healthPolicy) else {
+            return false
+        }
+        return service.addresses.isEmpty
+            || servicePorts.contains { targetPort(of: $0, at: endpoint) != nil }
     }
 }
