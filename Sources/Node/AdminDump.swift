@@ -77,8 +77,14 @@ enum AdminDump {
                 "serviceAccount": .string(pod.serviceAccount),
                 "podUid": .string(pod.uid),
                 "netns": .string(pod.networkNamespacePath),
+                "excludedInboundPorts": numbers(pod.excludedInboundPorts),
+                "excludedOutboundPorts": numbers(pod.excludedOutboundPorts),
             ],
         ]
+    }
+
+    private static func numbers(_ ports: [UInt16]) -> JSON {
+        .array(ports.map { .integer(Int64($0)) })
     }
 
     /// Every key at the value in force, as `--print-config` writes it.

@@ -6,10 +6,17 @@ internal import Routing
 package struct Explainer {
     private let view: MeshView
     private let clusterDomain: String
+    private let excluded: ExcludedPorts
 
-    package init(_ view: MeshView, clusterDomain: String = "cluster.local") {
+    /// `excluded` is what nodes told of annotations, which are no part of the mesh they share.
+    package init(
+        _ view: MeshView,
+        clusterDomain: String = "cluster.local",
+        excluded: ExcludedPorts = ExcludedPorts()
+    ) {
         self.view = view
         self.clusterDomain = clusterDomain
+        self.excluded = excluded
     }
 
     /// Explains a connection from a workload to what its application dials.
@@ -24,24 +31,67 @@ package struct Explainer {
         let workload = source.workload
         let node = workload.node.isEmpty ? "" : " on \(workload.node)"
         explanation.source = "\(workload.namespace)/\(workload.name)\(node)"
-        let isEnrolled = workload.tunnelProtocol == .hbone
-        explanation.identity = isEnrolled ? source.identity.description : ""
-        if !isEnrolled {
-            explanation.route.append(
-                "\(workload.namespace)/\(workload.name) is not in the mesh: its traffic leaves as"
-                    + " it is"
-            )
+        if target.isLoopback {
+            stayInside(target, source, &explanation)
+            return explanation
         }
+        let reason = reasonToPassBy(source, target.port, &explanation)
         for address in try addresses(target, source, &explanation) {
             let dialled = OriginalDestination(SocketAddress(address, target.port))
-            if isEnrolled {
-                route(dialled, from: source, into: &explanation)
+            // What a pod sends to itself never leaves it.
+            if let reason, !workload.addresses.contains(address) {
+                passBy(dialled, from: source, because: reason, into: &explanation)
             } else {
-                passBy(dialled, from: source, into: &explanation)
+                route(dialled, from: source, into: &explanation)
             }
         }
         explanation.conclude()
         return explanation
+    }
+
+    // No rule takes from a pod what it sends to itself over loopback; only the proxy's own ports
+    // are closed there, and 15008 answers nothing but tunnels.
+    private func stayInside(
+        _ target: Party.Target,
+        _ source: WorkloadRecord,
+        _ explanation: inout Explanation
+    ) {
+        let isEnrolled = source.workload.tunnelProtocol == .hbone
+        if isEnrolled, Router.illegalPorts.contains(target.port) {
+            explanation.route.append(
+                "loopback stays in the pod, but port \(target.port) there is the proxy's own"
+            )
+            return
+        }
+        explanation.route.append(
+            "loopback stays in the pod and never enters the mesh; whether something answers"
+                + " there only the pod can say"
+        )
+        explanation.outcome = .local
+    }
+
+    // Why the connection leaves the pod in the clear, past the mesh; nil when it does not.
+    private func reasonToPassBy(
+        _ source: WorkloadRecord,
+        _ port: UInt16,
+        _ explanation: inout Explanation
+    ) -> String? {
+        let workload = source.workload
+        let name = "\(workload.namespace)/\(workload.name)"
+        guard workload.tunnelProtocol == .hbone else {
+            explanation.route.append("\(name) is not in the mesh: its traffic leaves as it is")
+            return "the client is not in the mesh"
+        }
+        guard excluded.isExcluded(outboundTo: port, from: workload) else {
+            explanation.identity = source.identity.description
+            explanation.note(workload, unlessIn: excluded)
+            return nil
+        }
+        explanation.route.append(
+            "\(name) excludes port \(port) from the mesh by the annotation"
+                + " ambit.dev/exclude-outbound-ports: it leaves as it is, without an identity"
+        )
+        return "the client excludes port \(port) from the mesh"
     }
 
     // The addresses a resolver would answer with; for a headless service those of its pods.
@@ -62,8 +112,15 @@ package struct Explainer {
             explanation.route.append("service \(service.key)")
             let virtual = service.service.addresses.map(\.prefix.address)
             if let first = virtual.first { return [first] }
-            let pods = service.endpoints.filter { $0.workload.workload.status == .healthy }
-            explanation.route.append("it is headless: the client dials a pod itself")
+            let publishesAll = service.service.loadBalancing.healthPolicy == .allowAll
+            let pods = service.endpoints.filter {
+                publishesAll || $0.workload.workload.status == .healthy
+            }
+            explanation.route.append(
+                pods.isEmpty
+                    ? "it is headless and has no ready pod: the name does not resolve"
+                    : "it is headless: the client dials a pod itself"
+            )
             return pods.prefix(Explanation.hopsMax).compactMap {
                 $0.workload.workload.addresses.first
             }
@@ -97,15 +154,7 @@ package struct Explainer {
             )
             switch route {
             case .passthrough(let address):
-                explanation.hops.append(
-                    Explanation.Hop(
-                        destination: "outside",
-                        address: "\(address)",
-                        transport: "in the clear: the mesh does not know this address",
-                        isAllowed: true,
-                        reasons: ["no policy of the mesh applies to what is not in it"]
-                    )
-                )
+                explanation.hops.append(outside(address))
                 return
             case .refused(let refusal):
                 if excluded.isEmpty { explanation.route.append("refused: \(refusal)") }
@@ -117,6 +166,16 @@ package struct Explainer {
             }
         }
         explanation.route.append("more endpoints than \(Explanation.hopsMax) are left out")
+    }
+
+    private func outside(_ address: SocketAddress) -> Explanation.Hop {
+        Explanation.Hop(
+            destination: "outside",
+            address: "\(address)",
+            transport: "in the clear: the mesh does not know this address",
+            isAllowed: true,
+            reasons: ["no policy of the mesh applies to what is not in it"]
+        )
     }
 
     private func hop(
@@ -150,6 +209,7 @@ package struct Explainer {
             hop.reasons = ["no policy is asked"]
             return hop
         }
+        // What goes to a pod of the mesh goes through a tunnel, whatever ports that excludes.
         judge(
             &hop,
             flow(source, to: choice.address, identity: choice.viaHBONE ? source.identity : nil),
@@ -158,12 +218,13 @@ package struct Explainer {
         return hop
     }
 
-    // MARK: From outside
+    // MARK: Past the mesh
 
     // The cluster's own balancing takes the connection to any endpoint.
     private func passBy(
         _ dialled: OriginalDestination,
         from source: WorkloadRecord,
+        because reason: String,
         into explanation: inout Explanation
     ) {
         let (address, network) = (dialled.address, source.workload.network)
@@ -174,17 +235,18 @@ package struct Explainer {
         )
         var ends: [(WorkloadRecord, SocketAddress)] = []
         if let service {
-            for endpoint in service.endpoints
-            where endpoint.workload.workload.status == .healthy {
-                let port = endpoint.ports.first { $0.servicePort == address.port }?.targetPort
-                guard let port, let ip = endpoint.workload.workload.addresses.first else {
-                    continue
-                }
+            let policy = service.service.loadBalancing.healthPolicy
+            for endpoint in service.endpoints where endpoint.workload.isUsable(under: policy) {
+                guard let port = service.targetPort(of: address.port, at: endpoint),
+                    let ip = endpoint.workload.workload.addresses.first
+                else { continue }
                 ends.append((endpoint.workload, SocketAddress(ip, port)))
             }
-            if ends.isEmpty { explanation.route.append("no healthy endpoint serves this port") }
+            if ends.isEmpty { explanation.route.append("no usable endpoint serves this port") }
         } else if let pod = view.snapshot.workload(address: address.ip, network: network) {
             ends = [(pod, address)]
+        } else {
+            explanation.hops.append(outside(address))
         }
         for (record, end) in ends.prefix(Explanation.hopsMax) {
             let workload = record.workload
@@ -192,11 +254,21 @@ package struct Explainer {
                 destination: "\(workload.namespace)/\(workload.name)",
                 address: "\(end)",
                 node: workload.node,
-                transport: "in the clear: the client is not in the mesh",
+                transport: "in the clear: \(reason)",
                 isAllowed: true,
                 reasons: []
             )
-            judge(&hop, flow(source, to: end, identity: nil), record)
+            if workload.tunnelProtocol == .hbone,
+                excluded.isExcluded(inboundTo: end.port, at: workload)
+            {
+                hop.reasons = [
+                    "port \(end.port) is excluded from the mesh by the annotation"
+                        + " ambit.dev/exclude-inbound-ports: no policy is asked"
+                ]
+            } else {
+                judge(&hop, flow(source, to: end, identity: nil), record)
+                explanation.note(workload, unlessIn: excluded)
+            }
             explanation.hops.append(hop)
         }
     }
@@ -234,6 +306,14 @@ package struct Explainer {
 }
 
 extension Explanation {
+    // The node that knows which ports a workload of the mesh excludes, if it was not asked.
+    fileprivate mutating func note(_ workload: Workload, unlessIn excluded: ExcludedPorts) {
+        guard workload.tunnelProtocol == .hbone, !workload.node.isEmpty,
+            !excluded.isKnown(for: workload), !nodesNotAsked.contains(workload.node)
+        else { return }
+        nodesNotAsked.append(workload.node)
+    }
+
     fileprivate mutating func conclude() {
         let allowed = hops.count(where: \.isAllowed)
         outcome =

@@ -10,6 +10,8 @@ package struct Explanation: Sendable, Equatable {
         case allowed, denied, refused
         /// Allowed at some endpoints and denied at others.
         case mixed
+        /// It stays in the pod, where the mesh has no say.
+        case local
     }
 
     /// One pod that the connection may go to.
@@ -36,6 +38,8 @@ package struct Explanation: Sendable, Equatable {
     /// The service, and how it was found.
     package var route: [String] = []
     package var hops: [Hop] = []
+    /// Nodes that would know which ports of their pods are excluded, but were not asked.
+    package var nodesNotAsked: [String] = []
     package var outcome = Outcome.refused
 
     /// The most endpoints that are looked at.
@@ -56,12 +60,18 @@ package struct Explanation: Sendable, Equatable {
             if !hop.identity.isEmpty { lines.append("    it must prove \(hop.identity)") }
             lines += hop.reasons.map { "    " + $0 }
         }
+        if !nodesNotAsked.isEmpty {
+            let nodes = nodesNotAsked.joined(separator: ", ")
+            lines.append("")
+            lines.append("Ports that annotations exclude from the mesh are not known of \(nodes).")
+        }
         let end =
             switch outcome {
             case .allowed: style.good("The connection is allowed.")
             case .denied: style.bad("The connection is denied by policy.")
             case .refused: style.bad("The connection is refused before policy is asked.")
             case .mixed: style.warning("Some endpoints allow the connection, others deny it.")
+            case .local: "The connection stays in the pod and never enters the mesh."
             }
         return (lines + ["", end]).map(Self.cleaned).joined(separator: "\n") + "\n"
     }
@@ -79,6 +89,7 @@ package struct Explanation: Sendable, Equatable {
             "destination": .string(destination),
             "outcome": .string(outcome.rawValue),
             "route": .list(route.map { .string($0) }),
+            "nodesNotAsked": .list(nodesNotAsked.map { .string($0) }),
             "endpoints": .list(
                 hops.map { hop in
                     [

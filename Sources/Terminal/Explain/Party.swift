@@ -36,6 +36,11 @@ package enum Party {
         package let host: String
         package let port: UInt16
 
+        /// Whether it is the pod itself, whoever dials it.
+        package var isLoopback: Bool {
+            host == "localhost" || IPAddress(host)?.isLoopback == true
+        }
+
         /// Reads what a person typed; fails with what is missing.
         package init(_ text: String) throws(ReachError) {
             guard let colon = text.lastIndex(of: ":"),

@@ -34,6 +34,9 @@ package struct NodeDump: Sendable {
         /// `Up`, `Pending` or `Draining`.
         package let state: String
         package let serviceAccount: String
+        /// Ports that annotations keep out of the mesh; none where the node does not tell.
+        package let excludedInboundPorts: Set<UInt16>
+        package let excludedOutboundPorts: Set<UInt16>
         package let connections: [Connection]
     }
 
@@ -52,9 +55,16 @@ package struct NodeDump: Sendable {
                 namespace: state["info"]?["namespace"]?.stringValue ?? "",
                 state: state["state"]?.stringValue ?? "",
                 serviceAccount: state["info"]?["serviceAccount"]?.stringValue ?? "",
+                excludedInboundPorts: Self.ports(state["info"]?["excludedInboundPorts"]),
+                excludedOutboundPorts: Self.ports(state["info"]?["excludedOutboundPorts"]),
                 connections: Self.connections(state["connections"])
             )
         }.sorted { ($0.namespace, $0.name) < ($1.namespace, $1.name) }
+    }
+
+    private static func ports(_ value: JSON?) -> Set<UInt16> {
+        let numbers = (value?.arrayValue ?? []).compactMap(\.integerValue)
+        return Set(numbers.compactMap { UInt16(exactly: $0) })
     }
 
     private static func connections(_ value: JSON?) -> [Connection] {

@@ -9,7 +9,8 @@ struct ExplainCommand: MeshCommand {
         abstract: "Tell what would become of a connection, and why.",
         discussion: """
             Runs the node's own routing and policy over the mesh as a node holds it; nothing is \
-            sent. Ends with 0 when the connection is allowed, with 2 when it is denied or refused.
+            sent. Ends with 0 when the connection is allowed or never leaves the pod, with 2 when \
+            it is denied or refused.
 
               ambit explain shop/web payments.shop:80
               ambit explain shop/web 10.244.2.17:8080
@@ -32,16 +33,37 @@ struct ExplainCommand: MeshCommand {
     @OptionGroup var format: FormatChoice
 
     func run() async throws {
-        let explainer = Explainer(try await nodes.any().mesh(), clusterDomain: clusterDomain)
-        let explanation = try explainer.explain(
-            from: source,
-            to: destination,
-            namespace: namespace
-        )
+        let view = try await nodes.any().mesh()
+        var explanation = try explain(view, [])
+        var dumps: [NodeDump] = []
+        var asked: Set<String> = []
+        var names = Set(explanation.nodesNotAsked)
+        // Which ports a pod excludes its own node knows alone. The source's is asked first; if the
+        // connection passes the mesh by, those of the destinations matter too.
+        while !names.isEmpty {
+            asked.formUnion(names)
+            for reached in await nodes.reachable(names) {
+                if let dump = try? await reached.dump() { dumps.append(dump) }
+            }
+            explanation = try explain(view, dumps)
+            names = Set(explanation.nodesNotAsked).subtracting(asked)
+        }
         format.show(explanation.value) { explanation.text($0) }
-        if explanation.outcome != .allowed {
+        if explanation.outcome != .allowed, explanation.outcome != .local {
             throw ExitCode(ReachError.Kind.findings.rawValue)
         }
+    }
+
+    private func explain(
+        _ view: MeshView,
+        _ dumps: [NodeDump]
+    ) throws(ReachError) -> Explanation {
+        let explainer = Explainer(
+            view,
+            clusterDomain: clusterDomain,
+            excluded: ExcludedPorts(dumps)
+        )
+        return try explainer.explain(from: source, to: destination, namespace: namespace)
     }
 }
 

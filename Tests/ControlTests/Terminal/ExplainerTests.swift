@@ -156,6 +156,121 @@ import Testing
         #expect(explanation.value["outcome"] == "mixed")
     }
 
+    // A pod that is not ready, behind a service without an address.
+    private func headless(publishesAll: Bool) throws -> MeshView {
+        try view { state in
+            for index in state.workloads.indices where state.workloads[index].name == "payments" {
+                state.workloads[index].status = .unhealthy
+            }
+            state.services[0].addresses = []
+            state.services[0].loadBalancing.healthPolicy = publishesAll ? .allowAll : .onlyHealthy
+        }
+    }
+
+    @Test(arguments: ["shop/web", "shop/plain"])
+    func `dials pods that are not ready where their service publishes them`(client: String) throws {
+        let all = Explainer(try headless(publishesAll: true))
+        let allowed = try all.explain(from: client, to: "payments:8080")
+        #expect(allowed.outcome == .allowed)
+        #expect(allowed.hops.map(\.address) == ["10.0.1.1:8080"])
+        let ready = Explainer(try headless(publishesAll: false))
+        let refused = try ready.explain(from: client, to: "payments:8080")
+        #expect(refused.outcome == .refused)
+        #expect(refused.text().contains("has no ready pod: the name does not resolve"))
+    }
+
+    @Test func `counts the endpoints that can be used`() throws {
+        func endpoints(_ view: MeshView) -> String? {
+            Listing.services(view).table.rows.first?[4]
+        }
+        #expect(try endpoints(view()) == "1/1")
+        #expect(try endpoints(headless(publishesAll: true)) == "1/1")
+        #expect(try endpoints(headless(publishesAll: false)) == "0/1")
+        // Nothing says where the port leads.
+        let unnamed = try view { state in
+            state.services[0].ports = [ServicePort(servicePort: 80, targetPort: 0)]
+            for index in state.workloads.indices where state.workloads[index].name == "payments" {
+                let key = "shop/payments.shop.svc.cluster.local"
+                state.workloads[index].services[key] = []
+            }
+        }
+        #expect(endpoints(unnamed) == "0/1")
+    }
+
+    @Test func `lists why a pod of its node's network is not in the mesh`() throws {
+        let view = try view { state in
+            for index in state.workloads.indices where state.workloads[index].name == "plain" {
+                state.workloads[index].networkMode = .hostNetwork
+            }
+        }
+        let listing = Listing.workloads(view)
+        let protocols = listing.table.rows.map { $0[5] }
+        #expect(protocols == ["HBONE", "HBONE", "TCP (host network)", "HBONE"])
+        #expect(listing.note.contains("cannot be enrolled"))
+        #expect(try Listing.workloads(self.view()).note.isEmpty)
+    }
+
+    private func node(_ name: String, _ pod: String, _ ports: String) throws -> NodeDump {
+        let text = """
+            {"config": {"node-name": "\(name)"}, "workloadState": {"u": {"state": "Up",
+             "info": {"name": "\(pod)", "namespace": "shop", \(ports)}}}}
+            """
+        return try NodeDump(node: name, bytes: Array(text.utf8))
+    }
+
+    @Test func `takes a connection past the mesh from a port that the client excludes`() throws {
+        let view = try view([policy(.allow, principal: web)])
+        let dump = try node("n1", "web", "\"excludedOutboundPorts\": [80]")
+        let explainer = Explainer(view, excluded: ExcludedPorts([dump]))
+        let denied = try explainer.explain(from: "shop/web", to: "payments:80")
+        #expect(denied.outcome == .denied)
+        #expect(denied.identity == "")
+        #expect(denied.text().contains("ambit.dev/exclude-outbound-ports"))
+        #expect(denied.hops.map(\.address) == ["10.0.1.1:8080"])
+        #expect(denied.nodesNotAsked == ["n2"])
+        let outside = try explainer.explain(from: "shop/web", to: "192.0.2.1:80")
+        #expect(outside.outcome == .allowed)
+        // It is the port that is dialled that counts.
+        let allowed = try explainer.explain(from: "shop/web", to: "10.0.1.1:8080")
+        #expect(allowed.outcome == .allowed)
+        #expect(allowed.identity.hasSuffix("/sa/web"))
+        #expect(allowed.nodesNotAsked == [])
+    }
+
+    @Test func `asks no policy at a port that the server excludes, but in a tunnel`() throws {
+        let view = try view([policy(.allow, withRule: false)])
+        let dump = try node("n2", "payments", "\"excludedInboundPorts\": [8080]")
+        let explainer = Explainer(view, excluded: ExcludedPorts([dump]))
+        let clear = try explainer.explain(from: "shop/plain", to: "payments:80")
+        #expect(clear.outcome == .allowed)
+        #expect(clear.text().contains("exclude-inbound-ports: no policy is asked"))
+        #expect(clear.nodesNotAsked == [])
+        let tunnelled = try explainer.explain(from: "shop/web", to: "payments:80")
+        #expect(tunnelled.outcome == .denied)
+        #expect(tunnelled.nodesNotAsked == ["n1"])
+        let unknown = try Explainer(view).explain(from: "shop/plain", to: "payments:80")
+        #expect(unknown.outcome == .denied)
+        #expect(unknown.text().contains("are not known of n2."))
+    }
+
+    @Test(
+        arguments: [
+            ("shop/web", "127.0.0.1:15000", .local), ("shop/web", "localhost:80", .local),
+            ("shop/web", "[::1]:15020", .local), ("shop/web", "127.0.0.1:15001", .refused),
+            ("shop/web", "[::1]:15008", .refused), ("shop/plain", "127.0.0.1:15001", .local),
+        ] as [(String, String, Explanation.Outcome)]
+    )
+    func `leaves loopback to the pod`(
+        client: String,
+        target: String,
+        outcome: Explanation.Outcome
+    ) throws {
+        let explanation = try Explainer(try view()).explain(from: client, to: target)
+        #expect(explanation.outcome == outcome)
+        #expect(explanation.hops.isEmpty)
+        #expect(explanation.text().contains("loopback stays in the pod"))
+    }
+
     @Test(arguments: [
         ("shop/web", "payments"), ("shop/web", "payments:0"), ("shop/web", "payments:http"),
         ("shop/web", "nobody:80"), ("shop/nobody", "payments:80"), ("a/b/c", "payments:80"),

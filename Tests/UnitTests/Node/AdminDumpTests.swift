@@ -74,13 +74,14 @@ import Testing
     }
 
     @Test func `groups connections under the pods of the node`() throws {
-        let pod = LocalPod(
+        var pod = LocalPod(
             uid: "u1",
             name: "web-1",
             namespace: "shop",
             serviceAccount: "web",
             networkNamespacePath: "/proc/1/ns/net"
         )
+        pod.excludedInboundPorts = [8080, 9090]
         let shown = try dump { backend in
             backend.podReports = [PodReport(pod: pod, workloadUID: "w1", state: "Up")]
             backend.reports = [
@@ -94,6 +95,8 @@ import Testing
         #expect(state["connections"]?["inbound"] == [["src": "a"]])
         #expect(state["connections"]?["outbound"] == [["src": "b"]])
         #expect(state["info"]?["name"] == "web-1")
+        #expect(state["info"]?["excludedInboundPorts"] == [8080, 9090])
+        #expect(state["info"]?["excludedOutboundPorts"]?.arrayValue?.isEmpty == true)
         #expect(shown["workloadState"]?.objectValue?.count == 1)
         #expect(shown["version"]?["version"] == "1.2.3")
         #expect(shown["config"]?["trust-domain"] == "cluster.local")
