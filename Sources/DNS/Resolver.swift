@@ -48,6 +48,11 @@ package struct Resolver: Sendable {
     /// An unknown one does not exist then, instead of being forwarded: for meshes without a
     /// nameserver of the cluster.
     package let ownsClusterDomain: Bool
+    /// Names that only stand for another one, both in lower case and without the root's dot.
+    ///
+    /// A nameserver of the cluster has those of ExternalName services; the mesh has none, and
+    /// forwards them. The other name is not looked up among these again.
+    package var aliases: [String: String] = [:]
 
     /// Makes a resolver; the state of the mesh comes with each query.
     package init(clusterDomain: String, ownsClusterDomain: Bool = false) {
@@ -119,6 +124,9 @@ package struct Resolver: Sendable {
 
     private func find(_ name: String, _ client: Client, _ snapshot: Snapshot) -> Found? {
         for candidate in [name] + expansions(name, client) {
+            if let target = aliases[candidate] {
+                return Found(alias: target, addresses: addresses(target, client, snapshot) ?? [])
+            }
             if let addresses = addresses(candidate, client, snapshot) {
                 return Found(alias: nil, addresses: addresses)
             }

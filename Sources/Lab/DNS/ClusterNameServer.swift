@@ -37,8 +37,8 @@ final class ClusterNameServer {
     }
 
     /// Takes over new objects.
-    func update(_ state: MeshState, targets: [String: ClusterResolver.ServiceTarget]) {
-        resolver.update(state, targets: targets)
+    func update(to plan: ClusterPlan) {
+        resolver.update(plan.state, targets: plan.serviceTargets, aliases: plan.serviceAliases)
     }
 
     private func answerDatagrams(_ raw: Int32) {

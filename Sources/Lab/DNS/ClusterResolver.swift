@@ -3,8 +3,8 @@ package import Mesh
 
 /// What the cluster's nameserver answers, as CoreDNS would in a real one; pure.
 ///
-/// Addresses come from the mesh state, service records (SRV) from the objects. Names outside the
-/// cluster fail: a lab does not reach the world.
+/// Addresses come from the mesh state, service records (SRV) and aliases (CNAME) from the objects.
+/// Names outside the cluster fail: a lab does not reach the world.
 package struct ClusterResolver: Sendable {
     /// The port and host of a named port of a service.
     package struct ServiceTarget: Sendable, Hashable {
@@ -21,7 +21,7 @@ package struct ClusterResolver: Sendable {
     /// Seconds an answer may be kept.
     private static let lifetime: UInt32 = 30
 
-    private let resolver: Resolver
+    private var resolver: Resolver
     private let domain: String
     private let network: String
     private var snapshot = Snapshot.empty
@@ -34,13 +34,21 @@ package struct ClusterResolver: Sendable {
         self.network = network
     }
 
-    /// Takes over new objects; targets are by full lower-case name, such as `_http._tcp.web.…`.
-    package mutating func update(_ state: MeshState, targets: [String: ServiceTarget]) {
+    /// Takes over new objects.
+    ///
+    /// Targets are by full lower-case name, such as `_http._tcp.web.…`; aliases are the names that
+    /// ExternalName services stand for, by their own.
+    package mutating func update(
+        _ state: MeshState,
+        targets: [String: ServiceTarget],
+        aliases: [String: String]
+    ) {
         var state = state
         state.policies = []
         let change = MeshChange(from: snapshot, to: state)
         snapshot = snapshot.applying(change, version: snapshot.version + 1).snapshot
         self.targets = targets
+        resolver.aliases = aliases
     }
 
     /// The answer to a query from an address; nil for bytes that deserve none.
@@ -72,6 +80,11 @@ package struct ClusterResolver: Sendable {
             let name = question.name.text?.lowercased(),
             name == domain || name.hasSuffix("." + domain)
         else { return Resolver.failure(query) }
+        if question.type == RecordType.cname, let alias = resolver.aliases[name],
+            let host = DomainName(alias)
+        {
+            return Self.response(to: message, question, code: 0, data: host.wire)
+        }
         guard question.type == Self.serviceRecordType else {
             return Self.response(to: message, question, code: 0)
         }

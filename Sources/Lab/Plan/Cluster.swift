@@ -104,6 +104,7 @@ package struct Cluster: Sendable {
         assignments.forget(allBut: filled)
         plan.state = translation.state
         plan.serviceTargets = serviceTargets(of: filled)
+        plan.serviceAliases = serviceAliases(of: filled)
         plan.meshState = translation.state.json.pretty()
         plan.objectFile = ObjectFile(filled, written: written).bytes
         let uids = Dictionary(
@@ -154,6 +155,20 @@ package struct Cluster: Sendable {
             }
         }
         return targets
+    }
+
+    private func serviceAliases(of objects: ObjectSet) -> [String: String] {
+        var aliases: [String: String] = [:]
+        for service in objects.services where service.isExternalName {
+            let spec = written[service.key]?["spec"]
+            guard let text = spec?["externalName"].stringValue?.lowercased(), !text.isEmpty else {
+                continue
+            }
+            let metadata = service.metadata
+            let host = "\(metadata.name).\(metadata.namespace).svc.\(settings.clusterDomain)"
+            aliases[host.lowercased()] = text.hasSuffix(".") ? String(text.dropLast()) : text
+        }
+        return aliases
     }
 
     // What is in a namespace goes with it, and pods with their node.

@@ -17,6 +17,8 @@ package struct ClusterPlan: Sendable {
     /// The state itself, and named ports of services by their names in DNS (SRV).
     package var state = MeshState()
     package var serviceTargets: [String: ClusterResolver.ServiceTarget] = [:]
+    /// What ExternalName services stand for, by their names in DNS.
+    package var serviceAliases: [String: String] = [:]
     /// What is worth telling whoever applied the objects.
     package var warnings: [String] = []
 

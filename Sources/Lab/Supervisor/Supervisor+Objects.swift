@@ -175,7 +175,7 @@ extension Supervisor {
     // Nodes read these whenever they are replaced.
     private func writeState(_ failures: inout [LabError]) {
         signers?.host(plan.identities)
-        nameServer.update(plan.state, targets: plan.serviceTargets)
+        nameServer.update(to: plan)
         do throws(SystemError) {
             if signers == nil {
                 try Calls.replaceFile(LabPaths.tokens, with: ObjectFile.tokens(tokens))

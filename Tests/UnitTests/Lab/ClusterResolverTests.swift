@@ -13,12 +13,26 @@ import Testing
             kind: Service
             metadata: {name: web, namespace: shop}
             spec: {clusterIP: 10.96.0.7, ports: [{name: http, port: 80}]}
+            ---
+            apiVersion: v1
+            kind: Service
+            metadata: {name: inside, namespace: shop}
+            spec: {type: ExternalName, externalName: Web.shop.svc.cluster.local.}
+            ---
+            apiVersion: v1
+            kind: Service
+            metadata: {name: outside, namespace: shop}
+            spec: {type: ExternalName, externalName: example.org}
             """
         var cluster = Cluster()
         try cluster.apply([SourceFile(path: "test.yaml", text: text)])
         let plan = try cluster.plan()
         var resolver = cluster.resolver
-        resolver.update(plan.state, targets: plan.serviceTargets)
+        resolver.update(
+            plan.state,
+            targets: plan.serviceTargets,
+            aliases: plan.serviceAliases
+        )
         return resolver
     }
 
@@ -47,6 +61,24 @@ import Testing
         let target = Array("\u{3}web\u{4}shop\u{3}svc\u{7}cluster\u{5}local\0".utf8)
         #expect(Array(port.suffix(target.count)) == target)
         #expect(Array(port.dropLast(target.count).suffix(6)) == [0, 0, 0, 100, 0, 80])
+    }
+
+    @Test func `knows what an ExternalName stands for`() throws {
+        let web = Array("\u{3}web\u{4}shop\u{3}svc\u{7}cluster\u{5}local\0".utf8)
+        let inside = try Self.ask("inside.shop.svc.cluster.local", 1)
+        #expect(inside[3] & 15 == 0)
+        // The alias, then the address of what it stands for.
+        #expect(inside[7] == 2)
+        #expect(Array(inside.suffix(4)) == [10, 96, 0, 7])
+        #expect(inside.firstRange(of: web) != nil)
+        // example.org is not for the lab to know: the alias alone.
+        let name = Array("\u{7}example\u{3}org\0".utf8)
+        for type in [UInt8(1), 5] {
+            let outside = try Self.ask("outside.shop.svc.cluster.local", type)
+            #expect(outside[3] & 15 == 0)
+            #expect(outside[7] == 1)
+            #expect(Array(outside.suffix(name.count)) == name)
+        }
     }
 
     @Test(arguments: [
