@@ -3,6 +3,7 @@ internal import GRPCNIOTransportHTTP2Posix
 package import Mesh
 internal import NIOCore
 internal import NIOPosix
+internal import Synchronization
 
 /// The control plane's gRPC server over TLS: discovery and certificates on one port.
 package final class ControlServer: Sendable {
@@ -23,8 +24,13 @@ package final class ControlServer: Sendable {
         package init() {}
     }
 
-    private let transport: HTTP2ServerTransport.Posix
-    private let server: GRPCServer<HTTP2ServerTransport.Posix>
+    private struct Parts: Sendable {
+        let transport: HTTP2ServerTransport.Posix
+        let server: GRPCServer<HTTP2ServerTransport.Posix>
+    }
+
+    // Nil once it has served.
+    private let parts: Mutex<Parts?>
     private let group: MultiThreadedEventLoopGroup
 
     /// Makes a server for an address; nothing listens before `run`.
@@ -38,7 +44,7 @@ package final class ControlServer: Sendable {
     ) throws {
         group = MultiThreadedEventLoopGroup(numberOfThreads: settings.threads)
         let host = address.ip.description
-        transport = HTTP2ServerTransport.Posix(
+        let transport = HTTP2ServerTransport.Posix(
             address: address.ip.family == .v4
                 ? .ipv4(host: host, port: Int(address.port))
                 : .ipv6(host: host, port: Int(address.port)),
@@ -48,7 +54,8 @@ package final class ControlServer: Sendable {
             config: .defaults { Self.configure(&$0, settings) },
             eventLoopGroup: group
         )
-        server = GRPCServer(transport: transport, services: services)
+        let server = GRPCServer(transport: transport, services: services)
+        parts = Mutex(Parts(transport: transport, server: server))
     }
 
     private static func configure(
@@ -66,31 +73,38 @@ package final class ControlServer: Sendable {
     /// How long connections may take to end after the server was told to.
     private static let patience = TimeAmount.seconds(5)
 
-    /// Listens and serves until the task is cancelled or `stop` was called; throws when the
+    /// Listens and serves until the task is cancelled or `stop` was called, once; throws when the
     /// address cannot be bound.
     package func run() async throws {
-        let (server, loop) = (server, group.next())
+        let outcome = await serve()
+        // What is left of the transport says so to its loops as it is released: before they end.
+        parts.withLock { $0 = nil }
+        try? await group.shutdownGracefully()
+        try outcome.get()
+    }
+
+    // Apart from `run`, so that nothing here holds the server any more when the loops end.
+    private func serve() async -> Result<Void, any Error> {
+        guard let server = parts.withLock({ $0?.server }) else { return .success(()) }
+        let loop = group.next()
         let serving = Task { try await server.serve() }
         defer { serving.cancel() }
-        do {
-            try await withTaskCancellationHandler {
-                try await serving.value
-            } onCancel: {
-                // A listener that is cancelled outright loses connections it has just accepted,
-                // which the transport takes for a mistake of ours.
-                server.beginGracefulShutdown()
-                loop.scheduleTask(in: Self.patience) { serving.cancel() }
-            }
-        } catch {
-            try? await group.shutdownGracefully()
-            throw error
+        return await withTaskCancellationHandler {
+            await serving.result
+        } onCancel: {
+            loop.scheduleTask(in: Self.patience) { serving.cancel() }
+            // A listener that is cancelled outright loses connections it has just accepted, which
+            // the transport takes for a mistake of ours.
+            server.beginGracefulShutdown()
         }
-        try? await group.shutdownGracefully()
     }
 
     /// Where it listens, once it does; of use when port 0 was asked for.
     package var port: UInt16 {
         get async throws {
+            guard let transport = parts.withLock({ $0?.transport }) else {
+                throw RPCError(code: .unavailable, message: "the server has ended")
+            }
             let address = try await transport.listeningAddress
             return UInt16(clamping: address.ipv4?.port ?? address.ipv6?.port ?? 0)
         }
@@ -98,6 +112,6 @@ package final class ControlServer: Sendable {
 
     /// Takes no more calls and ends those that run.
     package func stop() {
-        server.beginGracefulShutdown()
+        parts.withLock { $0?.server }?.beginGracefulShutdown()
     }
 }
