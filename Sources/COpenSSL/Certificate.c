@@ -289,6 +289,12 @@ static int fill_certificate(X509 *certificate, EVP_PKEY *subject_key, const char
            set_time(X509_getm_notAfter(certificate), not_after);
 }
 
+// An authority may have no key identifier, which OpenSSL then cannot repeat and peers do not miss.
+static int lacks_issuer_key(const ambit_extension *extension, X509 *issuer) {
+    return strcmp(extension->name, SN_authority_key_identifier) == 0 && issuer != NULL &&
+           X509_get_ext_by_NID(issuer, NID_subject_key_identifier, -1) < 0;
+}
+
 X509 *ambit_certificate_make(EVP_PKEY *subject_key, const char *common_name, X509 *issuer,
                              EVP_PKEY *issuer_key, int64_t not_before, int64_t not_after,
                              const uint8_t *serial, int version,
@@ -301,6 +307,7 @@ X509 *ambit_certificate_make(EVP_PKEY *subject_key, const char *common_name, X50
     X509V3_CTX context;
     X509V3_set_ctx(&context, issuer != NULL ? issuer : certificate, certificate, NULL, NULL, 0);
     for (size_t i = 0; ok && i < count; i++) {
+        if (lacks_issuer_key(&extensions[i], issuer)) continue;
         X509_EXTENSION *extension = make_extension(&context, &extensions[i]);
         ok = extension != NULL && X509_add_ext(certificate, extension, -1) == 1;
         X509_EXTENSION_free(extension);

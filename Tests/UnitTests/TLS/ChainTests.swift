@@ -32,6 +32,13 @@ import Testing
         #expect(try serverError(Fixture.context(.client, by: authority)) == nil)
     }
 
+    @Test func `through an intermediate without a key identifier is good`() throws {
+        let authority = try intermediate { template in
+            template.extensions.removeAll { $0.name == "subjectKeyIdentifier" }
+        }
+        #expect(try serverError(Fixture.context(.client, by: authority)) == nil)
+    }
+
     @Test func `of another root is refused`() throws {
         let error = try serverError(Fixture.context(.client, by: Fixture.root()))
         guard case .untrusted(.unknownIssuer, _) = error else {
