@@ -92,12 +92,50 @@ package struct AuthorityMaterial: Sendable, Equatable {
                 roots: bundle,
                 trustDomain: trustDomain
             )
-            guard authority.certificate.notAfter > nowSeconds else {
-                throw TLSError.unreadable("\(authority.certificate.subject) has expired")
+            let own = authority.certificate
+            guard own.notAfter > nowSeconds else {
+                throw TLSError.unreadable("\(own.subject) has expired")
             }
+            guard own.notBefore <= nowSeconds else {
+                let wait = own.notBefore - nowSeconds
+                throw TLSError.unreadable("\(own.subject) is not valid yet, but in \(wait) seconds")
+            }
+            try Self.tryOut(authority, bundle, nowSeconds)
             return (authority, bundle.pem)
         } catch {
             throw AuthorityError("\(error)")
+        }
+    }
+
+    private static let trialSeconds: Int64 = 60
+
+    /// Signs as for a pod, and reads what was signed as a peer does.
+    private static func tryOut(
+        _ authority: Authority,
+        _ bundle: TrustBundle,
+        _ nowSeconds: Int64
+    ) throws {
+        let subject = authority.certificate.subject
+        let identity = try PeerIdentity(
+            uri: "spiffe://\(authority.trustDomain)/ns/ambit-system/sa/trial"
+        )
+        let chain: CertificateChain
+        do {
+            chain = try authority.sign(
+                request: try CertificateRequest(key: try PrivateKey(), identity: identity).pem,
+                for: identity,
+                notBefore: nowSeconds - MeshAuthority.backdateSeconds,
+                notAfter: nowSeconds + trialSeconds
+            )
+        } catch {
+            throw AuthorityError("\(subject) cannot sign: \(error)")
+        }
+        do throws(TLSError) {
+            try bundle.verify(chain, atSeconds: nowSeconds)
+        } catch {
+            throw AuthorityError(
+                "no peer that trusts the roots given would accept what \(subject) signs: \(error)"
+            )
         }
     }
 }
