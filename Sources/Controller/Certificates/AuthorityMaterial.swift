@@ -73,13 +73,17 @@ package struct AuthorityMaterial: Sendable, Equatable {
             let whole = issuers.flatMap { $0.allSatisfy(\.isWhitespace) ? nil : $0 } ?? own
             self.init(chain: whole, key: key, roots: roots)
             revocations = try lookup(AuthoritySecret.listKey) ?? ""
+            if layout.key == "ca.key", let old = try lookup(AuthoritySecret.previousListKey) {
+                revocations += old
+            }
             return
         }
         let keys = layouts.map(\.key).joined(separator: ", ")
         throw AuthorityError("\(place) has none of \(keys)")
     }
 
-    /// The authority, if the parts belong together and it is valid at a time in Unix seconds.
+    /// The authority, if the parts belong together, it is valid at a time in Unix seconds, and
+    /// peers that trust the roots accept what it signs then.
     package func authority(
         trustDomain: String,
         nowSeconds: Int64

@@ -39,12 +39,17 @@ package struct AuthorityPublication: Sendable {
 
     /// The revocation lists that were in force when they were last written; nil for none.
     package func publishedRevocations() async throws -> String? {
-        let place = ObjectReference(
-            .configMaps,
-            namespace: namespace,
-            name: Self.revocations.name
-        )
-        let text = try await cluster.get(place)?["data"][Self.revocations.key].stringValue
+        try await read(Self.revocations.name, Self.revocations.key)
+    }
+
+    /// The roots that were trusted when they were last written, PEM; nil for none.
+    package func publishedRoots() async throws -> String? {
+        try await read(Self.roots.name, Self.roots.key)
+    }
+
+    private func read(_ name: String, _ key: String) async throws -> String? {
+        let place = ObjectReference(.configMaps, namespace: namespace, name: name)
+        let text = try await cluster.get(place)?["data"][key].stringValue
         return text.flatMap { $0.isEmpty ? nil : $0 }
     }
 

@@ -22,6 +22,9 @@ extension AuthoritySecret {
     }
 
     static let listKey = "ca-crl.pem"
+    /// The last lists of roots that are trusted still and whose keys are gone: they stay as they
+    /// are, since nobody can make them anew.
+    static let previousListKey = "previous.crl"
     static let revokePrefix = "ambit.dev/revoke-"
 
     /// The certificates and keys of the Secret that sign, or did until a rotation.

@@ -49,17 +49,86 @@ package struct AuthoritySecret: Sendable {
         ObjectReference(.secrets, namespace: settings.namespace, name: settings.name)
     }
 
-    /// Reads the Secret, and makes it if it is ours and not there; of several replicas that make
-    /// it at once one succeeds, and all take its.
-    package func load() async throws -> AuthorityMaterial {
-        if let secret = try await cluster.get(reference) {
-            return try AuthorityMaterial(secret: secret)
+    /// The Secret as it was read.
+    package struct Reading: Sendable {
+        package let material: AuthorityMaterial
+        /// All of it, so that it can be written again.
+        package let secret: Value
+        /// What was done because it was not there, though it had been; nil when nothing was.
+        package let loss: Loss?
+
+        init(_ secret: Value, _ loss: Loss? = nil) throws(AuthorityError) {
+            material = try AuthorityMaterial(secret: secret)
+            self.secret = secret
+            self.loss = loss
         }
-        guard settings.isOwn else {
-            throw AuthorityError("there is no Secret \(settings.namespace)/\(settings.name)")
+    }
+
+    /// What became of a Secret that somebody took away.
+    package enum Loss: Sendable, Hashable {
+        /// It is gone, and for the leader to write again.
+        case missing
+        /// It was written again, as it was read last.
+        case restored
+        /// Nobody had it any more: a new root was made, and so many old ones are still trusted.
+        case replaced(rootsKept: Int)
+    }
+
+    /// Reads the Secret; one of ours that is not there is made, by one replica if several try.
+    ///
+    /// Who read it before, `last`, does not let the mesh lose its root: the leader writes it again
+    /// as it was, others go on with it. Without that, and with roots published, the key is lost:
+    /// those roots stay trusted beside a new one for a step, as at the end of a rotation.
+    /// `mayReplace` says whether to take it for lost already.
+    package func load(
+        after last: Value? = nil,
+        leads: Bool = true,
+        mayReplace: Bool = true
+    ) async throws -> Reading {
+        if let secret = try await cluster.get(reference) { return try Reading(secret) }
+        let name = "\(settings.namespace)/\(settings.name)"
+        guard settings.isOwn else { throw AuthorityError("there is no Secret \(name)") }
+        if let last {
+            guard leads else { return try Reading(last, .missing) }
+            return try await create(copy(of: last), .restored)
         }
+        let old = try await publishedRoots()
+        guard !old.isEmpty else { return try await create(try fresh(), nil) }
+        guard mayReplace else {
+            throw AuthorityError(
+                "there is no Secret \(name), though the mesh has a root, in the ConfigMap "
+                    + "\(AuthorityPublication.roots.name): waiting for a controller that holds it"
+            )
+        }
+        let lists = try await publishedLists(of: old)
+        let secret = try following(old, lists, try fresh())
+        return try await create(secret, .replaced(rootsKept: old.count))
+    }
+
+    private func create(_ secret: Value, _ loss: Loss?) async throws -> Reading {
+        do {
+            return try Reading(try await cluster.create(secret), loss)
+        } catch let error as ClusterError where error.code == .alreadyExists {
+            guard let secret = try await cluster.get(reference) else { throw error }
+            return try Reading(secret)
+        }
+    }
+
+    /// What of a Secret is not the API server's.
+    private func copy(of secret: Value) -> Value {
+        var copy = secret
+        copy["metadata"] = [
+            "name": .string(settings.name), "namespace": .string(settings.namespace),
+        ]
+        for name in ["annotations", "labels"] {
+            copy["metadata"][name] = secret["metadata"][name]
+        }
+        return copy
+    }
+
+    private func fresh() throws -> Value {
         let root = try makeRoot()
-        let secret: Value = [
+        return [
             "apiVersion": "v1",
             "kind": "Secret",
             "type": "Opaque",
@@ -71,12 +140,45 @@ package struct AuthoritySecret: Sendable {
                 "root.crt": Self.data(root.roots),
             ],
         ]
-        do {
-            return try AuthorityMaterial(secret: try await cluster.create(secret))
-        } catch let error as ClusterError where error.code == .alreadyExists {
-            guard let secret = try await cluster.get(reference) else { throw error }
-            return try AuthorityMaterial(secret: secret)
-        }
+    }
+
+    /// A new Secret as after a rotation from roots whose keys are gone, with their last lists.
+    private func following(_ old: [Certificate], _ lists: String, _ new: Value) throws -> Value {
+        var secret = new
+        let roots = try AuthorityMaterial(secret: new).roots + old.map(\.pem).joined()
+        secret["data"]["root.crt"] = Self.data(roots)
+        if !lists.isEmpty { secret["data"][Self.previousListKey] = Self.data(lists) }
+        secret["metadata"]["annotations"] = [
+            Annotation.stage: "signing",
+            Annotation.due: .string("\(WallClock.seconds + settings.stepSeconds)"),
+        ]
+        return secret
+    }
+
+    /// The newest roots that were published and are still valid; none where they cannot be read.
+    private func publishedRoots() async throws -> [Certificate] {
+        let place = AuthorityPublication(cluster: cluster, namespace: settings.namespace)
+        guard let text = try await place.publishedRoots() else { return [] }
+        let now = WallClock.seconds
+        let roots = (try? TrustBundle(pem: [text]).roots) ?? []
+        let valid = roots.filter { $0.notAfter > now }.sorted { $0.notBefore > $1.notBefore }
+        return Array(valid.prefix(Self.oldRootsMax))
+    }
+
+    /// Roots that are kept of those before.
+    private static let oldRootsMax = 8
+
+    /// The lists that were published, if all of them are those roots'; else none.
+    private func publishedLists(of roots: [Certificate]) async throws -> String {
+        let place = AuthorityPublication(cluster: cluster, namespace: settings.namespace)
+        guard let text = try await place.publishedRevocations() else { return "" }
+        let reading = try? RevocationList.read(
+            text,
+            roots: roots,
+            authorities: [],
+            nowSeconds: WallClock.seconds
+        )
+        return reading?.foreign.isEmpty == true ? text : ""
     }
 
     /// Takes the step of a rotation that is due, if any, and makes the revocation lists that are:
@@ -124,6 +226,7 @@ package struct AuthoritySecret: Sendable {
             secret["data"]["root.crt"] = secret["data"]["ca.crt"]
             secret["data"]["previous.crt"] = .null
             secret["data"]["previous.key"] = .null
+            secret["data"][Self.previousListKey] = .null
             for name in [Annotation.stage, Annotation.due, Annotation.step] { notes[name] = .null }
         default:
             guard annotations[Annotation.request] != .null else { return nil }

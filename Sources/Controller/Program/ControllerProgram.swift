@@ -16,7 +16,7 @@ package final class ControllerProgram: Sendable {
 
     let settings: ControllerSettings
     let cluster: any Cluster
-    private let election: Election?
+    let election: Election?
     let log = Logger(label: "ambit-controller")
 
     let store: ResourceStore

@@ -137,7 +137,7 @@ import Testing
         let pair = try await Pair()
         let server = pair.server
         let materials = try await withThrowingTaskGroup(of: AuthorityMaterial.self) { group in
-            for _ in 0..<8 { group.addTask { try await Self.secret(server).load() } }
+            for _ in 0..<8 { group.addTask { try await Self.secret(server).load().material } }
             return try await group.reduce(into: []) { $0.append($1) }
         }
         #expect(materials.allSatisfy { $0 == materials.first })
@@ -147,7 +147,7 @@ import Testing
     @Test func `is replaced in steps that overlap`() async throws {
         let pair = try await Pair()
         let secret = Self.secret(pair.server)
-        let first = try await secret.load()
+        let first = try await secret.load().material
         #expect(try await !secret.advance(nowSeconds: 1_000))
         let place = ObjectReference(.secrets, namespace: "ambit-system", name: "ambit-ca")
         _ = try await pair.server.patch(
@@ -156,17 +156,17 @@ import Testing
             with: ["metadata": ["annotations": ["ambit.dev/rotate-root": "100"]]]
         )
         #expect(try await secret.advance(nowSeconds: 1_000))
-        let announced = try await secret.load()
+        let announced = try await secret.load().material
         #expect(announced.key == first.key)
         #expect(announced.roots.hasPrefix(first.roots) && announced.roots != first.roots)
         #expect(try await !secret.advance(nowSeconds: 1_099))
         #expect(try await secret.advance(nowSeconds: 1_100))
-        let signing = try await secret.load()
+        let signing = try await secret.load().material
         #expect(signing.key != first.key)
         #expect(signing.roots == announced.roots)
         #expect(try await !secret.advance(nowSeconds: 1_199))
         #expect(try await secret.advance(nowSeconds: 1_200))
-        let done = try await secret.load()
+        let done = try await secret.load().material
         #expect(done.key == signing.key)
         #expect(done.roots == signing.chain)
         #expect(try await !secret.advance(nowSeconds: 9_999))

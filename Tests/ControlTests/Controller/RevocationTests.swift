@@ -181,21 +181,21 @@ struct BroughtAuthority {
             settings: AuthoritySecret.Settings()
         )
         let now = WallClock.nanoseconds() / 1_000_000_000
-        #expect(try Self.lists(try await secret.load(), now).isEmpty)
+        #expect(try Self.lists(try await secret.load().material, now).isEmpty)
         try await Self.annotate(
             pair.server,
             ["ambit.dev/revoke-0abc": "cli", "ambit.dev/revoke-nonsense": "x"]
         )
         #expect(try await secret.advance(nowSeconds: now))
         #expect(try await !secret.advance(nowSeconds: now))
-        let first = try #require(try Self.lists(try await secret.load(), now).first)
+        let first = try #require(try Self.lists(try await secret.load().material, now).first)
         #expect(first.entries.map(\.serial) == ["0ABC"])
         let notes = pair.double.get(Self.place)?["metadata"]["annotations"].mapValue ?? [:]
         #expect(!notes.keys.contains { $0.hasPrefix("ambit.dev/revoke-") }, "\(notes)")
         // Half of its life later there is another one, with the same certificate on it.
         let later = now + 4 * 86_400
         #expect(try await secret.advance(nowSeconds: later))
-        let second = try #require(try Self.lists(try await secret.load(), later).first)
+        let second = try #require(try Self.lists(try await secret.load().material, later).first)
         #expect(second.numberValue > first.numberValue && second.nextUpdate > first.nextUpdate)
         #expect(second.entries.map(\.serial) == ["0ABC"])
         // While two roots are trusted, both keys say what is revoked.
@@ -203,13 +203,13 @@ struct BroughtAuthority {
         #expect(try await secret.advance(nowSeconds: later))
         try await Self.annotate(pair.server, ["ambit.dev/revoke-0def": "cli"])
         #expect(try await secret.advance(nowSeconds: later + 1))
-        let both = try Self.lists(try await secret.load(), later + 1)
+        let both = try Self.lists(try await secret.load().material, later + 1)
         #expect(both.count == 2 && both.allSatisfy { $0.entries.contains { $0.serial == "0DEF" } })
         #expect(try await secret.advance(nowSeconds: later + 200))
-        #expect(try Self.lists(try await secret.load(), later + 200).count == 2)
+        #expect(try Self.lists(try await secret.load().material, later + 200).count == 2)
         // With its root the old list goes.
         #expect(try await secret.advance(nowSeconds: later + 400))
-        let done = try await secret.load()
+        let done = try await secret.load().material
         #expect(try Self.lists(done, later + 400).count == 1)
         #expect(pair.double.get(Self.place)?["data"]["previous.key"] == .null)
         await pair.double.stop()
