@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Glibc
 internal import Kubernetes
+internal import Lab
 internal import Terminal
 
 /// `ambit revoke`.
@@ -12,7 +13,8 @@ struct RevokeInClusterCommand: MeshCommand {
             For the mesh's own authority: one that you brought revokes by its own list, \
             ca-crl.pem. A certificate is named by its serial number, as ambit certs shows it, or \
             by a pod, NAMESPACE/NAME, whose node then asks for another one with a new key. The \
-            pods of one service account on one node share a certificate.
+            pods of one service account on one node share a certificate. With --lab, the lab's own \
+            authority revokes.
             """
     )
 
@@ -30,8 +32,28 @@ struct RevokeInClusterCommand: MeshCommand {
     }
 
     func run() async throws {
+        let serials = try await serials()
+        // Nodes drop what is revoked within seconds: they are asked before.
+        let unknown = await unknown()
+        if let lab = nodes.lab {
+            try LabLauncher.check(name: lab)
+            try ControlClient(lab: lab).call(.revoke(serials: serials))
+            write("Revoked: ambit certs --lab \(lab) shows it.\n", to: STDOUT_FILENO)
+        } else {
+            try await annotate(serials)
+            write(
+                "Revoked: the controller tells all nodes within seconds; ambit certs shows it.\n",
+                to: STDOUT_FILENO
+            )
+        }
+        for serial in unknown {
+            tell("ambit: warning: no node that answers has a certificate \(serial) now")
+        }
+    }
+
+    private func annotate(_ serials: [String]) async throws {
         var annotations: Value = [:]
-        for serial in try await serials() {
+        for serial in serials {
             annotations["ambit.dev/revoke-\(serial.lowercased())"] = "cli"
         }
         _ = try await nodes.cluster.connect().patch(
@@ -39,10 +61,24 @@ struct RevokeInClusterCommand: MeshCommand {
             subresource: "",
             with: ["metadata": ["annotations": annotations]]
         )
-        write(
-            "Revoked: the controller tells all nodes within seconds; ambit certs shows it.\n",
-            to: STDOUT_FILENO
-        )
+    }
+
+    /// The serial numbers given that no node shows; a node that does not answer keeps nobody from
+    /// revoking.
+    private func unknown() async -> [String] {
+        var missing = certificates.compactMap(Self.serial)
+        guard !missing.isEmpty, let sources = try? await nodes.all() else { return missing }
+        for source in sources where !missing.isEmpty {
+            guard let dump = try? await source.dump() else { continue }
+            let shown = Set(dump.certificates.map { Self.comparable($0.serial) })
+            missing.removeAll { shown.contains(Self.comparable($0)) }
+        }
+        return missing
+    }
+
+    /// Leading zeros and case say nothing.
+    private static func comparable(_ serial: String) -> String {
+        String(serial.uppercased().drop { $0 == "0" })
     }
 
     private func serials() async throws -> [String] {
