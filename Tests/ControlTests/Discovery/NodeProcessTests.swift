@@ -138,7 +138,8 @@ struct NodeProcessTests {
             #expect(node.log.contains("unauthenticated"))
             plane.tokens.change { $0["good"] = TestControlPlane.caller }
             #expect(await node.shows("ambit_xds_connected 1"))
-            #expect(await node.get(0, "/healthz/ready")?.status == 200)
+            // It is once it holds what it was sent.
+            #expect(await soon { await node.get(0, "/healthz/ready")?.status == 200 })
         }
     }
 }
