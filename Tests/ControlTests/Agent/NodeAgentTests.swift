@@ -93,7 +93,9 @@ import Testing
         let first = try stage.startNode()
         #expect(await soon { first.isReady }, "\(first.readiness)")
         #expect(await soon { stage.annotation(of: "api", in: "bar") == "true" })
-        #expect(stage.read("net.d/10-x.conflist")?.contains("ambit-cni") == true)
+        #expect(
+            await soon { stage.read("net.d/10-x.conflist")?.contains("ambit-cni") == true }
+        )
         #expect(await first.stop())
         for pod in [web, api] { #expect(stage.isCaptured(pod)) }
         #expect(stage.read("net.d/10-x.conflist")?.contains("ambit-cni") == true)
