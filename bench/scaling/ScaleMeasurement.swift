@@ -4,6 +4,7 @@ internal import Foundation
 struct ScaleMeasurement {
     /// Longer than the server waits for more changes, so that each goes out by itself.
     private static let changePauseMilliseconds = 50
+    private static let changePauseMillisecondsMax = 400
     /// How often changes are made for three measurements in which each went out by itself.
     private static let attemptsMax = 12
     private let plan: ScalePlan
@@ -128,12 +129,17 @@ struct ScaleMeasurement {
         push.syncSeconds = try followers.answer().seconds
         var latencies: [Double] = []
         var costs: [Double] = []
+        var pause = Self.changePauseMilliseconds
         for _ in 0..<Self.attemptsMax where costs.count < 3 {
             _ = try followers.ask("begin")
-            let made = try control.ask("change \(plan.changes) \(Self.changePauseMilliseconds)")
+            let made = try control.ask("change \(plan.changes) \(pause)")
             let seen = try followers.ask("moments")
-            // On a busy machine two changes may go out as one; which, nobody knows.
-            guard made.moments.count == seen.moments.count else { continue }
+            // On a busy machine two changes may go out as one; which, nobody knows. They get more
+            // time between them then.
+            guard made.moments.count == seen.moments.count else {
+                pause = min(pause * 2, Self.changePauseMillisecondsMax)
+                continue
+            }
             latencies += zip(made.moments, seen.moments).map { ($1 - $0) * 1e3 }
             costs.append(made.cost)
             push.bytesPerChangeAndNode = made.bytes / Double(made.count) / Double(nodes)
