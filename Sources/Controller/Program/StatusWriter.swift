@@ -10,6 +10,8 @@ actor StatusWriter {
     enum Limit {
         /// Objects looked at in a second.
         static let objectsPerSecond = 50
+        /// How long what could not be written waits for the next try.
+        static let retryPause = Duration.seconds(2)
         /// Events remembered, so that none is told twice; with more all may be told again.
         static let eventsMax = 10_000
         /// Events in a second; the rest are dropped, as their objects say the same.
@@ -25,6 +27,8 @@ actor StatusWriter {
     private var isLeader = false
     private var waiting: Set<ObjectKey> = []
     private var isWriting = false
+    // What could not be written and is worth another try; a try is due when there is any.
+    private var failed: Set<ObjectKey> = []
     private var told: Set<Finding> = []
     private var eventsThisSecond = 0
     private var second: Int64 = 0
@@ -90,8 +94,20 @@ actor StatusWriter {
             default: break
             }
         } catch {
-            // What changes next, and the next leader, looks again.
             log.warning("status not written", metadata: ["object": "\(key)", "error": "\(error)"])
+            // Of the others, what changes next and the next leader look again.
+            if [.unavailable, .conflict].contains(error.code) { tryAgain(key) }
+        }
+    }
+
+    private func tryAgain(_ key: ObjectKey) {
+        failed.insert(key)
+        guard failed.count == 1 else { return }
+        Task {
+            try? await Pause.wait(for: Limit.retryPause)
+            let keys = failed
+            failed.removeAll()
+            await add(keys)
         }
     }
 

@@ -34,6 +34,16 @@ import Testing
             .first { $0["type"].stringValue == type } ?? .null
     }
 
+    // What the server could not take is written when it can.
+    private static func refuseOnce(_ double: APIServerDouble) async throws {
+        double.faults.answers = [
+            Faults.Answer(path: "/status", method: "PATCH", status: 503, times: 1)
+        ]
+        try put(Manifest.authorization("late", "action: DENY\nrules: [{}]"), into: double)
+        #expect(await soon { condition("Enforced", of: "late", in: double)["status"] == "True" })
+        #expect(double.faults.answers.allSatisfy { $0.times == 0 })
+    }
+
     private static let objects = Manifest.joined([
         Manifest.namespace("ambit-system"),
         Manifest.namespace("shop", "ambit.dev/dataplane-mode: sometimes"),
@@ -89,6 +99,7 @@ import Testing
                 $0["regarding"]["name"] == "shop" && $0["regarding"]["uid"].stringValue != nil
             }
         )
+        try await Self.refuseOnce(pair.double)
         // What is as it should be is not written again.
         let writes = pair.double.requests.filter { $0.contains("/status") }.count
         try Self.put(Manifest.namespace("other"), into: pair.double)
