@@ -11,8 +11,8 @@ enum SecurityGroup {
     /// Whether a kind that is not read here looks like a policy: RequestAuthentication is the only
     /// other one of the groups, and the waypoint's.
     static func shouldKnow(kind: String, apiVersion: String) -> Bool {
-        let groups = ["security.ambit.dev/", istio + "/"]
-        return groups.contains { apiVersion.hasPrefix($0) } && kind != "RequestAuthentication"
+        kind != "RequestAuthentication"
+            && AuthorizationPolicy.objectType.groups.contains(FolderKey.group(of: apiVersion))
     }
 
     /// Whether the object's status says that a version of it was in force.

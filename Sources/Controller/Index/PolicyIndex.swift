@@ -14,6 +14,11 @@ struct PolicyIndex: Sendable {
     private struct Entry: Sendable {
         var policy: Policy
         var selector: LabelSelector?
+
+        init(_ policy: Policy, of object: AuthorizationPolicy) {
+            self.policy = policy
+            selector = policy.scope == .workloadSelector ? object.selector : nil
+        }
     }
 
     private let settings: MeshSettings
@@ -35,12 +40,7 @@ struct PolicyIndex: Sendable {
         _ object: AuthorizationPolicy
     ) throws(FieldError) -> (effect: Effect, warnings: [Finding]) {
         let conversion = try AuthorizationPolicyConversion(object, settings: settings)
-        let entry = conversion.policy.map { policy in
-            Entry(
-                policy: policy,
-                selector: policy.scope == .workloadSelector ? object.selector : nil
-            )
-        }
+        let entry = conversion.policy.map { Entry($0, of: object) }
         closed.remove(object.key)
         return (replace(object.key, with: entry), conversion.warnings)
     }
@@ -50,9 +50,8 @@ struct PolicyIndex: Sendable {
         guard entries[object.key] == nil, object.wasEnforced,
             let policy = AuthorizationPolicyConversion.closed(object, settings: settings)
         else { return Effect() }
-        let selector = policy.scope == .workloadSelector ? object.selector : nil
         closed.insert(object.key)
-        return replace(object.key, with: Entry(policy: policy, selector: selector))
+        return replace(object.key, with: Entry(policy, of: object))
     }
 
     /// Lets a refused policy of which no version is known, but was in force, refuse plaintext.

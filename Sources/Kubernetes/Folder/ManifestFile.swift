@@ -87,7 +87,7 @@ struct FolderKey: Sendable, Hashable, Comparable {
     }
 
     /// Such as `Pod shop/web` or `Namespace shop`.
-    var text: String { "\(kind) " + (namespace.isEmpty ? "" : namespace + "/") + name }
+    var text: String { "\(ObjectKey(kind: kind, namespace: namespace, name: name))" }
 
     static func group(of apiVersion: String) -> String {
         apiVersion.contains("/") ? String(apiVersion.prefix { $0 != "/" }) : ""
