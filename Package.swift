@@ -120,8 +120,10 @@ let package = Package(
     targets: [
         // What Swift cannot see of the C libraries.
         .target(name: "CLinux"),
+        .target(name: "CBoringSSL", dependencies: [crypto]),
         .target(
             name: "COpenSSL",
+            dependencies: ["CBoringSSL"],
             linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]
         ),
         .target(

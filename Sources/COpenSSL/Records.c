@@ -1,5 +1,6 @@
 #include "Records.h"
 
+#include <CBoringSSL.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -9,8 +10,8 @@
 
 enum {
     header_bytes = 5,
-    tag_bytes = 16,
-    nonce_bytes = 12,
+    tag_bytes = ambit_cipher_tag_bytes,
+    nonce_bytes = ambit_cipher_nonce_bytes,
     content_bytes_max = 16384,
     ciphertext_bytes_max = ambit_ciphertext_bytes_max,
     type_change_cipher_spec = 20,
@@ -35,7 +36,7 @@ enum {
 static const uint64_t records_per_key_max = 1u << 23;
 
 typedef struct {
-    EVP_CIPHER_CTX *cipher;
+    ambit_cipher *cipher;
     uint64_t sequence;
     uint8_t iv[nonce_bytes];
     uint8_t secret[ambit_secret_bytes_max];
@@ -63,13 +64,6 @@ struct ambit_records {
 
 // MARK: keys
 
-static EVP_CIPHER *aes_128_gcm, *aes_256_gcm;
-static CRYPTO_ONCE ciphers_once = CRYPTO_ONCE_STATIC_INIT;
-static void fetch_ciphers(void) {
-    aes_128_gcm = EVP_CIPHER_fetch(NULL, "AES-128-GCM", NULL);
-    aes_256_gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
-}
-
 // HKDF-Expand-Label with an empty context (RFC 8446 §7.1); one block of the hash is enough.
 static int expand_label(const uint8_t *secret, size_t secret_bytes, const char *label,
                         uint8_t *out, size_t out_bytes) {
@@ -93,44 +87,41 @@ static int expand_label(const uint8_t *secret, size_t secret_bytes, const char *
     return 1;
 }
 
-static int take_up_key(direction *side, size_t secret_bytes, int sends) {
+static int take_up_key(direction *side, size_t secret_bytes) {
     uint8_t key[32];
     size_t key_bytes = secret_bytes == 48 ? 32 : 16;
     side->sequence = 0;
-    int ok = expand_label(side->secret, secret_bytes, "key", key, key_bytes) &&
-             expand_label(side->secret, secret_bytes, "iv", side->iv, nonce_bytes) &&
-             EVP_CipherInit_ex(side->cipher, secret_bytes == 48 ? aes_256_gcm : aes_128_gcm, NULL,
-                               key, NULL, sends) == 1;
+    ambit_cipher_free(side->cipher);
+    side->cipher = NULL;
+    if (expand_label(side->secret, secret_bytes, "key", key, key_bytes) &&
+        expand_label(side->secret, secret_bytes, "iv", side->iv, nonce_bytes))
+        side->cipher = ambit_cipher_make(key, key_bytes);
     OPENSSL_cleanse(key, sizeof key);
-    return ok;
+    return side->cipher != NULL;
 }
 
-static int next_key(direction *side, size_t secret_bytes, int sends) {
+static int next_key(direction *side, size_t secret_bytes) {
     uint8_t next[ambit_secret_bytes_max];
     if (!expand_label(side->secret, secret_bytes, "traffic upd", next, secret_bytes)) return 0;
     memcpy(side->secret, next, secret_bytes);
     OPENSSL_cleanse(next, sizeof next);
-    return take_up_key(side, secret_bytes, sends);
+    return take_up_key(side, secret_bytes);
 }
 
-static int begin(direction *side, const uint8_t *secret, size_t secret_bytes, int sends) {
+static int begin(direction *side, const uint8_t *secret, size_t secret_bytes) {
     memcpy(side->secret, secret, secret_bytes);
-    side->cipher = EVP_CIPHER_CTX_new();
-    return side->cipher != NULL && take_up_key(side, secret_bytes, sends);
+    return take_up_key(side, secret_bytes);
 }
 
 ambit_records *ambit_records_make(const uint8_t *send_secret, const uint8_t *receive_secret,
                                   size_t secret_bytes, int is_server) {
     if (secret_bytes != 32 && secret_bytes != 48) return NULL;
-    if (!CRYPTO_THREAD_run_once(&ciphers_once, fetch_ciphers) || aes_128_gcm == NULL ||
-        aes_256_gcm == NULL)
-        return NULL;
     ambit_records *records = calloc(1, sizeof *records);
     if (records == NULL) return NULL;
     records->secret_bytes = secret_bytes;
     records->is_server = is_server;
-    if (begin(&records->sending, send_secret, secret_bytes, 1) &&
-        begin(&records->receiving, receive_secret, secret_bytes, 0))
+    if (begin(&records->sending, send_secret, secret_bytes) &&
+        begin(&records->receiving, receive_secret, secret_bytes))
         return records;
     ambit_records_free(records);
     return NULL;
@@ -138,8 +129,8 @@ ambit_records *ambit_records_make(const uint8_t *send_secret, const uint8_t *rec
 
 void ambit_records_free(ambit_records *records) {
     if (records == NULL) return;
-    EVP_CIPHER_CTX_free(records->sending.cipher);
-    EVP_CIPHER_CTX_free(records->receiving.cipher);
+    ambit_cipher_free(records->sending.cipher);
+    ambit_cipher_free(records->receiving.cipher);
     free(records->part);
     OPENSSL_cleanse(records, sizeof *records);
     free(records);
@@ -165,17 +156,8 @@ static int seal_record(direction *side, uint8_t type, const uint8_t *bytes, size
     record[2] = 3;
     record[3] = (uint8_t)(sealed >> 8);
     record[4] = (uint8_t)sealed;
-    int is_in_place = bytes == body;
-    size_t first = is_in_place ? length + 1 : length;
-    if (is_in_place) body[length] = type;
-    EVP_CIPHER_CTX *cipher = side->cipher;
-    int count = 0;
-    int ok = EVP_EncryptInit_ex(cipher, NULL, NULL, NULL, nonce) == 1 &&
-             EVP_EncryptUpdate(cipher, NULL, &count, record, header_bytes) == 1 &&
-             (first == 0 || EVP_EncryptUpdate(cipher, body, &count, bytes, (int)first) == 1) &&
-             (is_in_place || EVP_EncryptUpdate(cipher, body + length, &count, &type, 1) == 1) &&
-             EVP_EncryptFinal_ex(cipher, body + length + 1, &count) == 1 &&
-             EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_AEAD_GET_TAG, tag_bytes, body + length + 1) == 1;
+    int ok = side->cipher != NULL && ambit_cipher_seal(side->cipher, nonce, record, header_bytes,
+                                                       bytes, length, type, body);
     if (ok) side->sequence++;
     return ok;
 }
@@ -208,7 +190,7 @@ static int seal_small(ambit_records *records, uint8_t type, const uint8_t *bytes
 static int send_key_update(ambit_records *records, int asks_peer, ambit_output *output) {
     uint8_t message[5] = {handshake_key_update, 0, 0, 1, (uint8_t)asks_peer};
     return seal_small(records, type_handshake, message, sizeof message, output) &&
-           next_key(&records->sending, records->secret_bytes, 1);
+           next_key(&records->sending, records->secret_bytes);
 }
 
 // Room for so many bytes in full records and one that is not.
@@ -280,14 +262,9 @@ static int open_record(direction *side, uint8_t *record, uint8_t *out) {
     make_nonce(side, nonce);
     size_t length = body_length(record) - tag_bytes;
     uint8_t *body = record + header_bytes;
-    EVP_CIPHER_CTX *cipher = side->cipher;
-    int count = 0;
-    int ok = EVP_DecryptInit_ex(cipher, NULL, NULL, NULL, nonce) == 1 &&
-             EVP_DecryptUpdate(cipher, NULL, &count, record, header_bytes) == 1 &&
-             EVP_DecryptUpdate(cipher, out, &count, body, (int)length) == 1 &&
-             EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_AEAD_SET_TAG, tag_bytes, body + length) == 1 &&
-             EVP_DecryptFinal_ex(cipher, out + length, &count) == 1;
-    if (!ok) OPENSSL_cleanse(out, length); // nothing unauthenticated is ever seen
+    // Nothing unauthenticated is ever seen: what is forged is cleared.
+    int ok = side->cipher != NULL && ambit_cipher_open(side->cipher, nonce, record, header_bytes,
+                                                       body, length, out);
     side->sequence++;
     return ok;
 }
@@ -307,7 +284,7 @@ static ambit_records_result take_key_update(ambit_records *records, uint8_t requ
     if (request > 1) return fail(records, alert_illegal_parameter, "a bad KeyUpdate", output);
     if (!is_last)
         return fail(records, alert_unexpected_message, "data behind a KeyUpdate", output);
-    if (!next_key(&records->receiving, records->secret_bytes, 0))
+    if (!next_key(&records->receiving, records->secret_bytes))
         return fail(records, alert_internal_error, "cannot change keys", output);
     if (request == 0 || records->is_closed_by_us) return go_on;
     if (!send_key_update(records, 0, output))

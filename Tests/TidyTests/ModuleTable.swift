@@ -1,7 +1,8 @@
 /// Which module may import which, as DESIGN.md §4 has it; the manifest may give no more.
 enum ModuleTable {
     static let mayImport: [String: Set<String>] = [
-        "CLinux": [], "COpenSSL": [], "CNetfilter": [], "CNghttp2": [],
+        "CLinux": [], "CBoringSSL": ["Crypto"], "COpenSSL": ["CBoringSSL"], "CNetfilter": [],
+        "CNghttp2": [],
 
         "Reactor": ["CLinux"],
         "Netlink": ["CNetfilter", "Mesh", "Reactor"],
