@@ -67,9 +67,15 @@ package struct PeerAuthenticationSet: Sendable {
     private mutating func sort(_ namespace: String) {
         guard let objects = levels[namespace]?.objects else { return }
         var level = Level(objects: objects)
+        var bySelector: [[String: String]: String] = [:]
         for object in objects.values.sorted(by: Self.isOlder) {
             if let selector = object.selector, !selector.matchLabels.isEmpty {
                 level.selecting.append(object)
+                if let older = bySelector[selector.matchLabels] {
+                    level.warn(object, "spec.selector", Self.hasNoEffect(beside: older))
+                    continue
+                }
+                bySelector[selector.matchLabels] = object.metadata.name
                 if namespace == rootNamespace {
                     level.warn(
                         object,
@@ -78,12 +84,16 @@ package struct PeerAuthenticationSet: Sendable {
                     )
                 }
             } else if let older = level.wide {
-                level.warn(object, "", "has no effect: \(older.metadata.name) is older")
+                level.warn(object, "", Self.hasNoEffect(beside: older.metadata.name))
             } else {
                 level.wide = object
             }
         }
         levels[namespace] = level
+    }
+
+    private static func hasNoEffect(beside older: String) -> String {
+        "has no effect: \(older) is older"
     }
 
     // An object that was never at an API server is taken for the newest.

@@ -116,7 +116,7 @@ extension NodeConfiguration {
             "worker-threads",
             \.workerThreads,
             .count(0...256),
-            "Threads of the data path; 0 is one for each processor."
+            "Threads of the data path; 0 is one for two processors, at most eight."
         ),
         ConfigurationKey(
             "same-node",

@@ -34,7 +34,7 @@ package struct NodeConfiguration: Sendable, Equatable {
     package var network = ""
     package var clusterDomain = "cluster.local"
 
-    /// Data path threads; 0 means one for each processor.
+    /// Data path threads; 0 means one for two processors, at least one and at most eight.
     package var workerThreads = 0
     package var sameNode = SameNode.splice
     package var preservesClientAddress = true

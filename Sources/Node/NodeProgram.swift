@@ -34,6 +34,8 @@ package enum NodeProgram {
     /// The version the program reports.
     package static let version = "0.1.0"
 
+    private static let workersMax = 8
+
     /// Reads the command line and runs; returns the exit status.
     ///
     /// `makeParts` is asked for what the configuration does not give as files.
@@ -161,8 +163,12 @@ package enum NodeProgram {
         }
     }
 
+    // Unless it is set, half of the cores, as the other half is for the pods. Fewer workers carry
+    // more each time they wake up and keep fewer tunnels, so that the same load costs less
+    // (bench/README.md); a few of them fill a node's link.
     private static func workerCount(_ configuration: NodeConfiguration) -> Int {
-        configuration.workerThreads > 0 ? configuration.workerThreads : Process.coreCount
+        guard configuration.workerThreads == 0 else { return configuration.workerThreads }
+        return min(max(1, Process.coreCount / 2), workersMax)
     }
 
     private static func makeStore(

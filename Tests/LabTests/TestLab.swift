@@ -19,7 +19,9 @@ final class TestLab: Sendable {
 
     /// Starts a lab with the objects of the YAML text; `flags` go to `ambit lab up`.
     ///
-    /// A `launcher` is a command that runs another, such as `taskset -c 1`: the lab is under it.
+    /// Nodes have two workers unless `flags` say otherwise, however many processors there are: what
+    /// workers do beside each other is to be seen. A `launcher` is a command that runs another,
+    /// such as `taskset -c 1`: the lab is under it.
     init(_ yaml: String, flags: [String] = [], launcher: [String] = []) throws {
         name = "test-\(ProcessInfo.processInfo.processIdentifier)-\(UInt32.random(in: 0 ... .max))"
         folder = FileManager.default.temporaryDirectory.appending(path: "ambit-\(name)")
@@ -29,7 +31,7 @@ final class TestLab: Sendable {
             "/usr/bin/env",
             launcher + [
                 TestLab.programs.appending(path: "ambit").path, "lab", "up", file.path,
-                "--name", name,
+                "--name", name, "--node-flag", "worker-threads=2",
             ] + flags
         ).run(120)
         guard up.status == 0 else {

@@ -54,7 +54,7 @@ final class Testbed {
             [ambit, "lab", "up", yaml.path, "--name", name, "--node-binary", nodeBinary]
             // Nothing but the data path is to cost processor time while it is measured.
             + ["--timeout", "300", "--file-state"]
-            + ["--node-flag", "worker-threads=2", "--node-flag", "access-log=false"]
+            + ["--node-flag", "access-log=false"]
         try Program.run(up, name: "lab-up", in: folder)
         let text = try Program.run(
             [ambit, "lab", "ps", "-o", "json", "--name", name],

@@ -53,7 +53,7 @@ final class LabPair {
         try tools.run(
             [tools.ambit, "lab", "up", manifest.path, "--name", name, "--timeout", "120"]
                 + ["--node-binary", tools.ambitNode, "--controller-binary", script.path]
-                + ["--node-flag", "worker-threads=2", "--node-flag", "access-log=false"]
+                + ["--node-flag", "access-log=false"]
         )
         status = Status(supervisor: 0, nodes: [], pods: [])
         do {

@@ -160,6 +160,7 @@ import Testing
             Manifest.peers("a", created: first, "\(Self.selectsDB), mtls: {mode: STRICT}"),
         ])
         #expect(try takesPlaintext(own) == [!isStrict, true, true])
+        #expect(own.translation.warnings.map(\.object.name) == [loser])
     }
 
     @Test func `with a selector in the root namespace selects only there, with a warning`() throws {
