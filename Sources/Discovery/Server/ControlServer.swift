@@ -73,8 +73,7 @@ package final class ControlServer: Sendable {
     /// How long connections may take to end after the server was told to.
     private static let patience = TimeAmount.seconds(5)
 
-    /// Listens and serves until the task is cancelled or `stop` was called, once; throws when the
-    /// address cannot be bound.
+    /// Listens and serves until the task is cancelled, once; throws when it cannot listen.
     package func run() async throws {
         let outcome = await serve()
         // What is left of the transport says so to its loops as it is released: before they end.
@@ -85,10 +84,14 @@ package final class ControlServer: Sendable {
 
     // Apart from `run`, so that nothing here holds the server any more when the loops end.
     private func serve() async -> Result<Void, any Error> {
-        guard let server = parts.withLock({ $0?.server }) else { return .success(()) }
+        guard let parts = parts.withLock(\.self) else { return .success(()) }
+        let server = parts.server
         let loop = group.next()
         let serving = Task { try await server.serve() }
         defer { serving.cancel() }
+        // First it listens, or cannot, also when it is to end already: a server that is ended
+        // before that never begins, and its transport never answers who asks where it listens.
+        _ = try? await parts.transport.listeningAddress
         return await withTaskCancellationHandler {
             await serving.result
         } onCancel: {
@@ -108,10 +111,5 @@ package final class ControlServer: Sendable {
             let address = try await transport.listeningAddress
             return UInt16(clamping: address.ipv4?.port ?? address.ipv6?.port ?? 0)
         }
-    }
-
-    /// Takes no more calls and ends those that run.
-    package func stop() {
-        parts.withLock { $0?.server }?.beginGracefulShutdown()
     }
 }

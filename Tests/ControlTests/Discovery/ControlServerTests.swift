@@ -13,6 +13,18 @@ import Testing
             }
         }
     }
+
+    @Test func `that is ended before it listens leaves nobody waiting for its port`() async throws {
+        for _ in 0..<20 {
+            let plane = try TestControlPlane()
+            let serving = Task { try await plane.server.run() }
+            let port = Task { try await plane.server.port }
+            serving.cancel()
+            // Either answer will do.
+            _ = await port.result
+            _ = await serving.result
+        }
+    }
 }
 
 private func serveOnce() async throws {
